@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * chancery-signer, inside: the only process that turns requests into
+ * effects.  It believes sealed rows, evidence rows and the JWS signatures
+ * that it verifies itself; every other column is a hint.
+ *
+ * One thread.  A pass is one transaction that stores the results of the
+ * batch before and the intents of the next; between two passes the token
+ * signs.  ARCHITECTURE, sections 3 to 5, is what this code follows.
+ */
+#ifndef CHANCERY_SIGNER_H
+#define CHANCERY_SIGNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <jansson.h>
+#include <openssl/x509.h>
+
+#include "../server/enc.h"
+#include "../server/jws.h"
+#include "../server/problem.h"
+#include "csr.h"
+#include "profile.h"
+#include "seal.h"
+#include "tokens.h"
+
+struct arena;
+struct conf;
+struct db;
+struct log_entry;
+struct rows;
+
+#define REQUEST_MEMORY	(8u << 20)	/* limit of a request's arena */
+#define OPEN_MAX	512		/* intents that wait for the token */
+
+/* Issuer and profile, their seals checked; heap, one at a time. */
+struct policy {
+	struct arena		*arena;
+	int64_t			 profile_id, issuer_id;
+	struct profile		 profile;
+	unsigned char		 hash[DIGEST_LEN];	/* of the profile */
+	unsigned char		 mark[DIGEST_LEN];	/* of both rows */
+	const char		*issuer_name;
+	X509			*issuer;
+	unsigned char		 issuer_digest[DIGEST_LEN];
+	const unsigned char	*name;		/* DER, of the issuer */
+	size_t			 name_len;
+	const unsigned char	*spki, *root_spki;
+	size_t			 spki_len, root_spki_len;
+	unsigned char		 key_id[KEY_ID_LEN];
+	int64_t			 from, until;	/* the issuer's validity */
+};
+
+enum verdict {
+	KEEP,			/* decide in a later pass */
+	REFUSE,			/* problem, terminal */
+	DONE,			/* account_result or certificate_result */
+	CREATE_ACCOUNT,
+	CHANGE_ACCOUNT,		/* new_status, new_contact */
+	END_AUTHZ,
+	ISSUE			/* issue */
+};
+
+/* An intent on its way to a certificate; lives in its request's arena. */
+struct issue {
+	struct arena		*arena;		/* owned */
+	int64_t			 intent;	/* index in the log */
+	int64_t			 request, order, account;
+	int64_t			 issuer_id, profile_id;
+	unsigned char		 key_id[KEY_ID_LEN];
+	const unsigned char	*issuer_spki;
+	size_t			 issuer_spki_len;
+	const unsigned char	*serial;
+	size_t			 serial_len;
+	const unsigned char	*tbs;
+	size_t			 tbs_len;
+	unsigned char		 spki_hash[DIGEST_LEN];
+	unsigned char		 public[SECRET_LEN];
+	struct log_entry	*entry;		/* of the intent */
+	const unsigned char	*der;		/* once it is signed */
+	size_t			 der_len;
+	int64_t			 not_before, not_after;
+	const char		*abandon;	/* why it may not be issued */
+	bool			 ended;		/* in this transaction */
+	unsigned		 failures;
+	long long		 retry_at;	/* CLOCK_MONOTONIC, ms */
+	struct issue		*next;
+};
+
+/* A request: the row, what belongs to it, and what was decided. */
+struct request {
+	struct arena		*arena;		/* owned, or given to issue */
+	int64_t			 id;
+	const char		*kind;
+	int64_t			 account_id;	/* 0: none */
+	int64_t			 object_id;
+	const unsigned char	*body;
+	size_t			 body_len;
+	const unsigned char	*digest;
+
+	/* of the account's row, believed once account_prove() said so */
+	bool			 has_account;
+	const unsigned char	*account_public, *account_thumbprint,
+				*account_seal;
+	size_t			 account_seal_len;
+	const char		*account_jwk, *account_status,
+				*account_contact;
+
+	/* of the order's row */
+	bool			 has_order;
+	const unsigned char	*order_body;
+	size_t			 order_body_len;
+	int64_t			 order_expires;
+	int64_t			 order_certificate;	/* 0: none */
+	bool			 order_busy;	/* an intent is open */
+	bool			 order_rejected;
+
+	/* of the authorization's row */
+	const unsigned char	*authz_public;		/* NULL: no row */
+	int64_t			 authz_account;
+
+	/* parsed */
+	struct jws		 jws;
+	struct jwk		 key;
+
+	/* decided */
+	enum verdict		 verdict;
+	struct problem		 problem;
+	bool			 terminal;
+	int64_t			 account_result, certificate_result;
+	const char		*new_status, *new_contact;
+	struct issue		*issue;
+};
+
+/* What is known about a finalize request once it is proven. */
+struct proof {
+	struct jws	 order;		/* the new-order JWS */
+	json_t		*payload;	/* its payload */
+	struct ident	*names;		/* sorted */
+	size_t		 nnames;
+	struct csr	 csr;
+	int64_t		*evidence;	/* index in the log, one a name */
+};
+
+/* Refusals of one kind, reason and account within a minute. */
+struct refusal {
+	const char		*kind;
+	enum problem_type	 reason;
+	int64_t			 account;
+	char			 account_public[PUBLIC_ID_LEN + 1];
+	char			 detail[256];
+	unsigned char		 digest[DIGEST_LEN];	/* the last one's */
+	long long		 since;		/* CLOCK_MONOTONIC, ms */
+	uint64_t		 count;		/* not logged yet */
+	uint64_t		 fresh;		/* of this transaction */
+	bool			 opened;	/* in this transaction */
+	bool			 flushed;	/* in this transaction */
+	struct refusal		*next;
+};
+
+struct signer {
+	const struct conf	*conf;
+	struct tokens		*tokens;
+	int			 bell;
+	struct db		*db;
+	struct db		*life;		/* holds the instance's row */
+	int64_t			 instance;
+	long long		 life_renewed;
+	bool			 sealed;	/* `seal` is known */
+	struct seal_key		 seal;
+	struct policy		*policy;	/* NULL: nothing is issued */
+	long long		 policy_checked;
+	char			 policy_why[256];	/* last one logged */
+
+	int64_t			 now;		/* of this pass */
+	int64_t			 last_logged;
+	bool			 clock_back;
+
+	bool			 poison;	/* one by one */
+	int64_t			 poison_after;	/* id: those before are done */
+	int64_t			 request_low, evidence_low;
+	int64_t			 request_seen, evidence_seen;
+	long long		 swept;		/* both were set to 0 */
+
+	struct issue		*open;		/* intents without an end */
+	size_t			 nopen;
+	int64_t			 intent_low, intent_seen;
+	unsigned		 recoveries;
+	long long		 recovered;	/* CLOCK_MONOTONIC, ms */
+	bool			 recover_now;
+
+	struct refusal		*refusals;
+	size_t			 nrefusals;
+	unsigned		 outcomes;	/* of this transaction */
+};
+
+/* signer_life.c: connections, the instance's row */
+void	life_start(struct signer *);
+/* Connect again what was lost; 0, or -1: try later. */
+int	life_tend(struct signer *);
+void	life_end(struct signer *);
+
+/* signer_policy.c: issuer and profile */
+/* At the start: ends the process when there is none or it has expired. */
+void	policy_require(struct signer *);
+/* Load it when it changed; at most once a second.  -1: database. */
+int	policy_tend(struct signer *);
+void	policy_free(struct policy *);
+
+/* signer_batch.c: a pass */
+/* 1: something was done, 0: nothing, -1: the database failed. */
+int	batch_pass(struct signer *);
+/* At a clean stop: store what is signed, log the counts. */
+void	batch_end(struct signer *);
+
+/* signer_request.c: rows, JWS and accounts */
+void	request_read(struct request *, const struct rows *, size_t row);
+void	request_free(struct request *);
+/* Record a refusal: 0 always, as the request is decided by it. */
+int	request_refuse(struct request *, bool terminal);
+/* Parse the JWS, compare the digest.  -1 with the problem. */
+int	request_open(struct request *);
+/* `kid`, seal, status and signature of the account.  -1 with the problem. */
+int	account_prove(struct signer *, struct request *);
+/* The account's URL. */
+char	*account_url(struct signer *, const struct request *);
+/* The payload as a JSON object; NULL with the problem. */
+json_t	*payload_read(const struct jws *, struct problem *);
+
+/* signer_account.c: each decides; -1: the database failed */
+int	new_account_decide(struct signer *, struct request *);
+int	account_update_decide(struct signer *, struct request *);
+int	account_deactivate_decide(struct signer *, struct request *);
+int	authz_deactivate_decide(struct signer *, struct request *);
+/* Write what was decided; -1: the database failed. */
+int	account_apply(struct signer *, struct request *);
+
+/* signer_finalize.c */
+int	finalize_decide(struct signer *, struct request *);
+/*
+ * Prove a finalize request: 1 proven, 0 decided (refused, done, kept), -1
+ * the database failed.  proof_clear() in all cases.
+ */
+int	finalize_prove(struct signer *, struct request *, struct proof *);
+void	proof_clear(struct proof *);
+
+/* signer_issue.c: the to-be-signed part, its intent, its end */
+/* Build, lint and announce: fills r->issue, or refuses. */
+void	issue_make(struct signer *, struct request *, const struct proof *);
+/* The logged octets may still be signed: NULL, or why not. */
+const char *issue_check(struct signer *, struct issue *,
+	    const struct request *, const struct proof *);
+int	issue_write(struct signer *, struct request *);
+void	issue_free(struct issue *);
+
+/* signer_sign.c: the open intents */
+void	issue_push(struct signer *, struct issue *);
+/* Take those out that ended in this transaction, or mark them open again. */
+void	issue_settle(struct signer *, bool committed);
+/* Have the open intents signed that are due.  The number signed. */
+size_t	issue_sign(struct signer *);
+/* Store the end of one, inside the transaction: 1 stored, 0 it is not ours
+ * any more, -1 the database failed. */
+int	issue_store(struct signer *, struct issue *);
+/* Its end is known and may be stored now. */
+bool	issue_storable(const struct issue *);
+/* Milliseconds until one is due; -1: none waits for that. */
+int	issue_wait(const struct signer *);
+/* Put off what failed: 0.1 s doubling to 30 s. */
+void	issue_postpone(struct issue *);
+
+/* signer_recover.c */
+/* Take over and load open intents; -1: the database failed. */
+int	recover_intents(struct signer *);
+
+/* signer_refuse.c */
+/* Count a refusal, and log it at once when it is the first. */
+int	refuse_log(struct signer *, const struct request *);
+/* Log the counts of minutes that ended (or of all).  Entries or -1. */
+int	refuse_flush(struct signer *, bool all);
+bool	refuse_due(const struct signer *);
+/* After COMMIT or ROLLBACK. */
+void	refuse_settle(struct signer *, bool committed);
+
+/* signer_log.c */
+json_t	*log_b64u(struct arena *, const void *data, size_t len);
+json_t	*log_decimal(struct arena *, int64_t n);
+json_t	*log_text(struct arena *, const char *);
+/* Make and append an entry: its index, or -1. */
+int64_t	log_write(struct signer *, struct arena *, const char *kind,
+	    json_t *members);
+/* Log waiting evidence, at most `limit` rows: their number, or -1. */
+int	log_evidence(struct signer *, size_t limit);
+/* The time of the last entry. */
+int	log_last_time(struct signer *);
+
+#endif
