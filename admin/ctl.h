@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The verbs of chanceryctl.  Each gets its own words (argv[0] is the verb,
+ * argc counts it) after the common options were taken and the configuration
+ * was read, and returns the program's exit status.
+ */
+#ifndef CHANCERY_CTL_H
+#define CHANCERY_CTL_H
+
+struct conf;
+
+typedef int ctl_verb(const struct conf *, int argc, char **argv);
+
+ctl_verb cmd_init;		/* hsm/ceremony.c */
+ctl_verb cmd_status;		/* status.c */
+ctl_verb cmd_db_migrate;	/* migrate.c */
+ctl_verb cmd_config_check;	/* check.c */
+
+#endif
