@@ -197,6 +197,8 @@ struct signer {
 
 /* signer_life.c: connections, the instance's row */
 void	life_start(struct signer *);
+/* The row of this run, once nothing stands against it any more. */
+void	life_begin(struct signer *);
 /* Connect again what was lost; 0, or -1: try later. */
 int	life_tend(struct signer *);
 void	life_end(struct signer *);

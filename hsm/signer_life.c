@@ -89,6 +89,11 @@ life_start(struct signer *s)
 	    sizeof(why));
 	if (s->db == NULL || life_open(s, why, sizeof(why)) == -1)
 		die(EXIT_FAILED, "%s", why);
+}
+
+void
+life_begin(struct signer *s)
+{
 	if (instance_begin(s) == -1)
 		die(EXIT_FAILED, "the row of this run cannot be made in table "
 		    "instance; see the line above");

@@ -36,6 +36,7 @@ start(struct signer *s, const struct conf *conf)
 	s->bell = doorbell_open(conf, "signer");
 	if (s->bell == -1)
 		die(EXIT_FAILED, "no doorbell: see the line above");
+	life_begin(s);
 	sandbox_enter(SANDBOX_SIGNER, none, none);
 	s->recover_now = true;
 	proc_ready();
