@@ -88,7 +88,8 @@ is_lost(const PGconn *conn, const PGresult *r)
 	const char *state = field(r, PG_DIAG_SQLSTATE);
 	const char *severity = field(r, PG_DIAG_SEVERITY_NONLOCALIZED);
 
-	return PQstatus(conn) == CONNECTION_BAD ||
+	/* libpq's own errors have no SQLSTATE: nobody answers any more. */
+	return PQstatus(conn) == CONNECTION_BAD || *state == '\0' ||
 	    strncmp(state, "08", 2) == 0 ||
 	    strncmp(state, "57P0", 4) == 0 ||
 	    strcmp(severity, "FATAL") == 0 ||
