@@ -38,7 +38,7 @@ JOIN chancery.challenge c
     ON c.authorization_id = r.authorization_id AND c.method = r.method
 JOIN chancery.authz a ON a.id = r.authorization_id
 JOIN chancery.account k ON k.id = a.account_id
-WHERE r.id >= ((extract(epoch FROM clock_timestamp()) - $3::bigint)
+WHERE r.id >= ((extract(epoch FROM statement_timestamp()) - $3::bigint)
 	* 1000000)::bigint << 11
     AND r.id < $4::bigint
     AND r.id <> ALL ($2::text::bigint[])
