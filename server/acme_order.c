@@ -289,6 +289,22 @@ out:
 	return rv;
 }
 
+/* Never silently another certificate than was asked for (RFC 8555, 7.4). */
+static int
+wishes_check(struct acme_req *req)
+{
+	static const char *const refused[] = { "notBefore", "notAfter",
+	    "profile", "replaces" };
+	size_t i;
+
+	for (i = 0; i < nitems(refused); i++)
+		if (json_object_get(req->payload, refused[i]) != NULL)
+			return problem(&req->problem, PR_MALFORMED,
+			    "RFC 8555, 7.4: %s is not offered; leave it out",
+			    refused[i]);
+	return 0;
+}
+
 int
 order_new(struct acme_req *req)
 {
@@ -297,13 +313,8 @@ order_new(struct acme_req *req)
 	size_t count = 0;
 	int64_t id;
 
-	/* Never silently another period than was asked for. */
-	if (json_object_get(req->payload, "notBefore") != NULL ||
-	    json_object_get(req->payload, "notAfter") != NULL)
-		return problem(&req->problem, PR_MALFORMED,
-		    "RFC 8555, 7.4: notBefore and notAfter are not offered; "
-		    "leave them out");
-	if (names_parse(req, &names, &count) == -1 ||
+	if (wishes_check(req) == -1 ||
+	    names_parse(req, &names, &count) == -1 ||
 	    order_insert(req, names_print(req, names, count), &id) == -1 ||
 	    order_load(req, id, &o) == -1)
 		return -1;
