@@ -4,8 +4,7 @@ probe's children or of the publisher, what lies beyond that process stays
 shut.  What remains possible is written down in chanceryd(8).
 
 Started by an ordinary user the appliance is one user, and has no boundary
-between users to test: then only what the kernel holds against a process
-itself is looked at."""
+between users to test; test_supervision.py looks at the sandboxes."""
 import glob
 import os
 import subprocess
@@ -140,38 +139,7 @@ print("control")
     assert (code, out) == (0, "control")
 
 
-# ---------------------------------------------- what a process itself may do
-
-def status(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return dict(line.rstrip("\n").split(":\t", 1) for line in file
-                    if ":\t" in line)
-
-
-def test_every_process_is_in_its_sandbox():
-    relaxed = "ASAN" in open(os.path.join(env("CHANCERY_BIN"),
-                                          "chancery-acme"), "rb").read(
-        ).decode("latin-1")
-    for name, pids in processes().items():
-        assert pids, name
-        for pid in pids:
-            found = status(pid)
-            assert found["NoNewPrivs"] == "1", name
-            assert int(found["CapEff"], 16) == 0, name
-            if not relaxed:
-                assert found["Seccomp"] == "2", name
-
-
-def test_each_process_has_a_user_of_its_own():
-    users = {name: {os.stat(f"/proc/{pid}").st_uid for pid in pids}
-             for name, pids in processes().items()}
-    if ROOT:
-        assert all(len(uids) == 1 and 0 not in uids
-                   for uids in users.values()), users
-        assert len(set.union(*users.values())) == len(users)
-    else:
-        assert set.union(*users.values()) == {os.geteuid()}
-
+# ----------------------------------------------------- what is mapped
 
 def linked(program):
     path = os.path.join(env("CHANCERY_BIN"), program)
