@@ -20,6 +20,7 @@
 #include "db/queries-owner.h"
 #include "profile.h"
 #include "tbs.h"
+#include "validity.h"
 
 #define FORM "the log's entry of the ceremony cannot be read: the database " \
 	"is damaged, restore it"
@@ -275,14 +276,6 @@ decimal(struct ceremony *c, int64_t n)
 	return json_string(arena_printf(c->arena, "%" PRId64, n));
 }
 
-static int64_t
-asn1_seconds(const ASN1_TIME *t)
-{
-	struct tm tm;
-
-	return ASN1_TIME_to_tm(t, &tm) == 1 ? timegm(&tm) : 0;
-}
-
 /* Everything of a certificate that a witness would compare. */
 static json_t *
 cert_json(struct ceremony *c, const struct cert *cert,
@@ -292,18 +285,20 @@ cert_json(struct ceremony *c, const struct cert *cert,
 	const unsigned char *p = cert->der;
 	X509 *x = d2i_X509(NULL, &p, (long)cert->der_len);
 	const ASN1_INTEGER *serial;
+	int64_t from, until;
 	json_t *o;
 
-	if (x == NULL)
+	if (x == NULL || validity_read(x, &from, &until) == -1) {
+		X509_free(x);
 		return NULL;
+	}
 	serial = X509_get0_serialNumber(x);
 	sha256(cert->der, cert->der_len, digest);
 	o = json_pack("{s:s, s:s, s:s, s:o, s:o, s:s, s:s}",
 	    "common_name", ca->common_name, "algorithm", ca->key,
 	    "serial", hex_encode(c->arena, serial->data,
 	    (size_t)serial->length),
-	    "not_before", decimal(c, asn1_seconds(X509_get0_notBefore(x))),
-	    "not_after", decimal(c, asn1_seconds(X509_get0_notAfter(x))),
+	    "not_before", decimal(c, from), "not_after", decimal(c, until),
 	    "sha256", hex_encode(c->arena, digest, sizeof(digest)),
 	    "certificate", b64u_encode(c->arena, cert->der, cert->der_len));
 	if (o != NULL && ca->organization != NULL)

@@ -21,6 +21,7 @@
 #include "ceremony.h"
 #include "db/queries-owner.h"
 #include "tbs.h"
+#include "validity.h"
 
 /* The public half of the listener's key. */
 struct listener {
@@ -209,11 +210,11 @@ build(struct ceremony *c, struct listener *l, const X509 *issuer)
 	static const char *const eku[] = { EKU_SERVER_AUTH, NULL };
 	struct tbs_spec spec = { .path_len = -1, .eku = eku };
 	int64_t from = time(NULL) - CA_BACKDATE;
+	int64_t issuer_from, issuer_until;
 	unsigned char *name = NULL;
-	struct tm tm;
 	int len;
 
-	if (ASN1_TIME_to_tm(X509_get0_notBefore(issuer), &tm) != 1 ||
+	if (validity_read(issuer, &issuer_from, &issuer_until) == -1 ||
 	    (len = i2d_X509_NAME(X509_get_subject_name(issuer), &name)) <= 0)
 		return -1;
 	serial_new(l->serial);
@@ -223,8 +224,10 @@ build(struct ceremony *c, struct listener *l, const X509 *issuer)
 	OPENSSL_free(name);
 	spec.subject = (const unsigned char *)"\x30";
 	spec.subject_len = 2;
-	spec.not_before = from < timegm(&tm) ? timegm(&tm) : from;
+	spec.not_before = from < issuer_from ? issuer_from : from;
 	spec.not_after = spec.not_before + c->plan.listener_validity - 1;
+	if (spec.not_after > issuer_until)
+		spec.not_after = issuer_until;
 	spec.spki = l->spki;
 	spec.spki_len = l->spki_len;
 	spec.issuer_spki = c->key[ROLE_ISSUING].spki;
@@ -288,12 +291,9 @@ store(struct ceremony *c, const struct listener *l)
 	const unsigned char *p = c->listener.der;
 	X509 *x = d2i_X509(NULL, &p, (long)c->listener.der_len);
 	unsigned char public[SECRET_LEN];
-	struct tm from, until;
-	int64_t index = -1;
+	int64_t index = -1, from, until;
 
-	if (x == NULL ||
-	    ASN1_TIME_to_tm(X509_get0_notBefore(x), &from) != 1 ||
-	    ASN1_TIME_to_tm(X509_get0_notAfter(x), &until) != 1 ||
+	if (x == NULL || validity_read(x, &from, &until) == -1 ||
 	    db_begin(c->db) == -1) {
 		X509_free(x);
 		return -1;
@@ -312,7 +312,7 @@ store(struct ceremony *c, const struct listener *l)
 	    arg_bytes(l->serial, SERIAL_LEN), arg_int(l->intent),
 	    arg_int(c->issuer_id),
 	    arg_bytes(c->listener.der, c->listener.der_len),
-	    arg_int(timegm(&from)), arg_int(timegm(&until)))) == 0 &&
+	    arg_int(from), arg_int(until))) == 0 &&
 	    db_commit(c->db) == 0)
 		return 0;
 	db_rollback(c->db);

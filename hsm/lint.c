@@ -11,6 +11,7 @@
 #include "lint.h"
 #include "lint_rules.h"
 #include "profile.h"
+#include "validity.h"
 
 #define CLOCK_SLACK	60	/* between the decision and this look */
 #define DUMMY_SIG_LEN	72
@@ -253,17 +254,6 @@ lint_rules(void)
 	return nitems(rules);
 }
 
-static bool
-seconds(const ASN1_TIME *t, int64_t *out)
-{
-	struct tm tm;
-
-	if (!ASN1_TIME_to_tm(t, &tm))
-		return false;
-	*out = timegm(&tm);
-	return true;
-}
-
 /* What several rules need, decoded once; false: not a certificate at all. */
 static bool
 view_open(struct arena *a, const struct lint_input *in, struct lint_view *v)
@@ -283,10 +273,9 @@ view_open(struct arena *a, const struct lint_input *in, struct lint_view *v)
 	v->cert = d2i_X509(NULL, &at, (long)len);
 	if (v->cert == NULL || at != der + len)
 		return false;
-	v->timed = seconds(X509_get0_notBefore(v->cert), &v->not_before) &&
-	    seconds(X509_get0_notAfter(v->cert), &v->not_after) &&
-	    seconds(X509_get0_notBefore(in->issuer), &v->issuer_from) &&
-	    seconds(X509_get0_notAfter(in->issuer), &v->issuer_until);
+	v->timed = validity_read(v->cert, &v->not_before,
+	    &v->not_after) == 0 && validity_read(in->issuer,
+	    &v->issuer_from, &v->issuer_until) == 0;
 	n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(v->cert), &spki);
 	if (n > 0) {
 		v->spki = arena_memdup(a, spki, (size_t)n);

@@ -15,6 +15,7 @@
 #include "lint.h"
 #include "signer.h"
 #include "tbs.h"
+#include "validity.h"
 
 #define LATEST_START	(7 * 86400)	/* a logged notBefore may be so old */
 
@@ -204,17 +205,6 @@ issue_free(struct issue *i)
 	arena_free(i->arena);
 }
 
-static bool
-seconds(const ASN1_TIME *t, int64_t *out)
-{
-	struct tm tm;
-
-	if (!ASN1_TIME_to_tm(t, &tm))
-		return false;
-	*out = timegm(&tm);
-	return true;
-}
-
 /* Validity and serial as the octets have them. */
 static int
 tbs_facts(const struct policy *c, struct issue *i)
@@ -235,8 +225,7 @@ tbs_facts(const struct policy *c, struct issue *i)
 	if ((size_t)ASN1_STRING_length(serial) == i->serial_len &&
 	    memcmp(ASN1_STRING_get0_data(serial), i->serial,
 	    i->serial_len) == 0 &&
-	    seconds(X509_get0_notBefore(cert), &i->not_before) &&
-	    seconds(X509_get0_notAfter(cert), &i->not_after))
+	    validity_read(cert, &i->not_before, &i->not_after) == 0)
 		rc = 0;
 out:
 	X509_free(cert);

@@ -15,6 +15,7 @@
 #include "../server/proc.h"
 #include "signer.h"
 #include "tbs.h"
+#include "validity.h"
 
 #define CHECK_MS	1000
 #define POLICY_MEMORY	(1u << 20)
@@ -97,17 +98,6 @@ spki_copy(struct arena *a, X509 *cert, size_t *len)
 	return copy;
 }
 
-static bool
-seconds(const ASN1_TIME *t, int64_t *out)
-{
-	struct tm tm;
-
-	if (!ASN1_TIME_to_tm(t, &tm))
-		return false;
-	*out = timegm(&tm);
-	return true;
-}
-
 static int
 issuer_read(struct policy *p, const struct rows *rows)
 {
@@ -134,8 +124,7 @@ issuer_read(struct policy *p, const struct rows *rows)
 	if (p->spki == NULL || !X509_NAME_get0_der(
 	    X509_get_subject_name(p->issuer), &p->name, &p->name_len))
 		return -1;
-	return seconds(X509_get0_notBefore(p->issuer), &p->from) &&
-	    seconds(X509_get0_notAfter(p->issuer), &p->until) ? 0 : -1;
+	return validity_read(p->issuer, &p->from, &p->until);
 }
 
 /* From the row to a policy, or NULL with the reason. */
