@@ -113,19 +113,10 @@ check_process(const struct conf *conf, const char *name, const char *user)
 static void
 check_processes(const struct conf *conf)
 {
-	const struct {
-		const char *name, *user;
-	} processes[] = {
-		{ "acme", conf->acme.user },
-		{ "validator", conf->validator.user },
-		{ "resolver", conf->resolver.user },
-		{ "probe", conf->probe.user },
-		{ "signer", conf->signer.user },
-		{ "token", conf->token.user },
-		{ "publisher", conf->publisher.user },
-	};
-	size_t	i;
+	struct conf_process	processes[CONF_PROCESSES];
+	size_t			i;
 
+	conf_processes(conf, processes);
 	for (i = 0; i < nitems(processes); i++)
 		check_process(conf, processes[i].name, processes[i].user);
 	if (conf->acme.user != NULL && getgrnam(conf->group) == NULL)

@@ -322,13 +322,11 @@ derive(struct conf *conf)
 		    (int)len, name);
 }
 
-/* Each process is its own user, or none is: a user is the boundary. */
-static int
-check_users(const struct conf *conf, char *why, size_t whylen)
+void
+conf_processes(const struct conf *conf,
+    struct conf_process out[CONF_PROCESSES])
 {
-	const struct {
-		const char *name, *user;
-	} u[] = {
+	const struct conf_process all[CONF_PROCESSES] = {
 		{ "acme", conf->acme.user },
 		{ "validator", conf->validator.user },
 		{ "resolver", conf->resolver.user },
@@ -337,8 +335,18 @@ check_users(const struct conf *conf, char *why, size_t whylen)
 		{ "token", conf->token.user },
 		{ "publisher", conf->publisher.user },
 	};
+
+	memcpy(out, all, sizeof(all));
+}
+
+/* Each process is its own user, or none is: a user is the boundary. */
+static int
+check_users(const struct conf *conf, char *why, size_t whylen)
+{
+	struct conf_process u[CONF_PROCESSES];
 	size_t	i, j;
 
+	conf_processes(conf, u);
 	for (i = 1; i < nitems(u); i++)
 		for (j = 0; j < i; j++) {
 			if ((u[i].user == NULL) != (u[j].user == NULL)) {

@@ -119,6 +119,15 @@ struct conf {
  */
 const struct conf *conf_load(const char *file, char *why, size_t whylen);
 
+/* The processes and their users (NULL: none is named). */
+#define CONF_PROCESSES	7
+struct conf_process {
+	const char	*name;		/* "acme": of the group and in run_dir */
+	const char	*user;
+};
+void	conf_processes(const struct conf *,
+	    struct conf_process out[CONF_PROCESSES]);
+
 /* Split "addr:port" or "[addr6]:port"; 0 or -1. */
 int	conf_address(const char *text, struct sockaddr_storage *, socklen_t *);
 

@@ -260,6 +260,28 @@ string_of(struct reader *r, const char *path, const struct conf_key *key,
 	return text;
 }
 
+/* Room for the elements of a list, as many as the key allows; their number
+ * in *n.  The array, or NULL. */
+static char *
+list_array(struct reader *r, const char *path, const struct conf_key *key,
+    const config_setting_t *setting, char *out, size_t *n)
+{
+	char	*array;
+
+	*n = (size_t)config_setting_length(setting);
+	if (*n < (size_t)key->min ||
+	    (key->max != 0 && *n > (size_t)key->max)) {
+		fail(r, config_setting_source_line(setting), "\"%s%s\" has "
+		    "%zu elements (%lld to %lld are possible)", path,
+		    key->name, *n, (long long)key->min, (long long)key->max);
+		return NULL;
+	}
+	array = arena_alloc(conf_memory(), *n * key->size);
+	*(void **)(void *)(out + key->offset) = array;
+	*(size_t *)(void *)(out + key->count) = *n;
+	return array;
+}
+
 static int
 read_list(struct reader *r, const char *path, const struct conf_key *key,
     const config_setting_t *setting, char *out)
@@ -274,14 +296,9 @@ read_list(struct reader *r, const char *path, const struct conf_key *key,
 	    config_setting_is_group(setting))
 		return fail(r, line, "\"%s%s\" must be a list (write [ \"...\""
 		    " ])", path, key->name);
-	n = (size_t)config_setting_length(setting);
-	if (n < (size_t)key->min || (key->max != 0 && n > (size_t)key->max))
-		return fail(r, line, "\"%s%s\" has %zu elements (%lld to %lld "
-		    "are possible)", path, key->name, n, (long long)key->min,
-		    (long long)key->max);
-	array = arena_alloc(conf_memory(), n * key->size);
-	*(void **)(void *)(out + key->offset) = array;
-	*(size_t *)(void *)(out + key->count) = n;
+	array = list_array(r, path, key, setting, out, &n);
+	if (array == NULL)
+		return -1;
 	for (i = 0; i < n; i++) {
 		element = config_setting_get_elem(setting, (unsigned)i);
 		text = string_of(r, path, key, element);
@@ -305,14 +322,9 @@ read_groups(struct reader *r, const char *path, const struct conf_key *key,
 	if (!config_setting_is_list(setting))
 		return fail(r, line, "\"%s%s\" must be a list of groups "
 		    "(write ( { ... }, ... ))", path, key->name);
-	n = (size_t)config_setting_length(setting);
-	if (n < (size_t)key->min || (key->max != 0 && n > (size_t)key->max))
-		return fail(r, line, "\"%s%s\" has %zu elements (%lld to %lld "
-		    "are possible)", path, key->name, n, (long long)key->min,
-		    (long long)key->max);
-	array = arena_alloc(conf_memory(), n * key->size);
-	*(void **)(void *)(out + key->offset) = array;
-	*(size_t *)(void *)(out + key->count) = n;
+	array = list_array(r, path, key, setting, out, &n);
+	if (array == NULL)
+		return -1;
 	for (i = 0; i < n; i++) {
 		element = config_setting_get_elem(setting, (unsigned)i);
 		snprintf(below, sizeof(below), "%s%s[%zu].", path, key->name,
