@@ -11,7 +11,8 @@ ctl() {
 # Its process id while it runs; chanceryd holds a lock on this file.
 appliance_pid() {
 	pid=$(cat "$run/chancery/chanceryd.pid" 2>/dev/null) || return 1
-	[ -n "$pid" ] && tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null |
+	[ -r "/proc/$pid/cmdline" ] &&
+	    tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" |
 	    grep -qxF "$data/chancery.conf" && echo "$pid"
 }
 
@@ -41,7 +42,19 @@ appliance_ceremony() {
 	: >"$data/ceremony.done"
 }
 
+# After chanceryd was killed its processes finish what they have in hand.
+appliance_wait_gone() {
+	waited=0
+	while [ "$waited" -lt 150 ] && grep -qsz \
+	    "^$data/programs/chancery/chancery-[a-z]*\$" \
+	    /proc/[0-9]*/cmdline; do
+		sleep 0.1
+		waited=$((waited + 1))
+	done
+}
+
 appliance_start() {
+	appliance_wait_gone
 	log=$data/log/chanceryd.log
 	[ -e "$log" ] || : >"$log"
 	skip=$(wc -l <"$log")
@@ -73,6 +86,7 @@ appliance_stop() {
 			waited=$((waited + 1))
 		done
 	fi
+	appliance_wait_gone
 	[ ! -e "$data/pg/PG_VERSION" ] || cluster_stop "$data/pg"
 }
 

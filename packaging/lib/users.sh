@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# packaging/lib/users.sh: the system users of the processes, the same as the
-# package's; only root needs them.  Sourced by sh after common.sh.
+# packaging/lib/users.sh: the system users of the processes, as the package
+# makes them; only root needs them.  Sourced by sh after common.sh.
 
+# users_make SYSUSERS: the users that this sysusers.d(5) file lists, also
+# where there is no systemd.
 users_make() {
 	am_root || return 0
 	getent group chancery >/dev/null || groupadd --system chancery
-	for process in acme validator resolver probe signer token \
-	    publisher; do
-		id "chancery-$process" >/dev/null 2>&1 && continue
+	for name in $(awk '$1 == "u" { print $2 }' "$1"); do
+		id "$name" >/dev/null 2>&1 && continue
 		useradd --system --gid chancery --no-create-home \
-		    --home-dir /nonexistent --shell /usr/sbin/nologin \
-		    "chancery-$process"
+		    --home-dir /nonexistent --shell /usr/sbin/nologin "$name"
 	done
 }
