@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from appliance import conf_set, conf_text, conf_value, env, value
+from appliance import (conf_set, conf_text, conf_value, env, eventually,
+                       value)
 
 
 def program(name):
@@ -64,6 +65,11 @@ def refuses_to_start(conf, *words, extra=None):
 
 
 def counts():
+    # The signer logs evidence on its own time: what tests before this one
+    # left has to be in the log first.
+    assert eventually(lambda: value(
+        "SELECT count(*) FROM evidence e WHERE NOT EXISTS ("
+        "SELECT FROM evidence_logged l WHERE l.evidence_id = e.id)") == 0)
     return (value("SELECT count(*) FROM account"),
             value("SELECT count(*) FROM certificate"),
             value("SELECT size FROM log_head"))

@@ -20,7 +20,7 @@ PROBLEM = '{"type":"urn:ietf:params:acme:error:unauthorized"}'
 @pytest.fixture(scope="module")
 def table():
     """{("authz", "010001"): "invalid", ...} from the C functions."""
-    program = os.path.join(env("CHANCERY_BIN"), "tests/unit/state_table")
+    program = os.path.join(env("CHANCERY_BUILD"), "tests/unit/state_table")
     assert os.path.exists(program), f"{program} is not there: run make check"
     out = subprocess.run([program], check=True, capture_output=True,
                          text=True).stdout

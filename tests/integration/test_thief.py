@@ -14,7 +14,7 @@ import pytest
 
 from acme_client import Client, Http01, Key, b64u, make_csr, unb64u
 from appliance import database, env, eventually, processes, rows, value
-from roles import attempt, refused, run
+from roles import attempt, refused
 
 ACME, VALIDATOR = "chancery_acme", "chancery_validator"
 ERROR = "urn:ietf:params:acme:error:"
