@@ -74,17 +74,10 @@ def read_all(connection):
     return octets
 
 
-def exchange(*parts):
-    """Send octets, with pauses where a number stands; the one answer."""
+def exchange(octets):
+    """Send them; the one answer."""
     with connect() as tls:
-        for part in parts:
-            if isinstance(part, float):
-                time.sleep(part)
-                continue
-            try:
-                tls.sendall(part)
-            except (BrokenPipeError, ConnectionResetError):
-                break           # refused before all was sent
+        tls.sendall(octets)
         return Answer(read_all(tls))
 
 
@@ -97,11 +90,13 @@ def get(path="/directory", *fields, version="1.1"):
                 *fields)
 
 
-def post(body=b"", *fields, path="/acme/new-order"):
-    """A POST with a true Content-Length unless other fields are given."""
+def post(body=b"", *fields, path="/acme/new-order", last=True):
+    """A POST with a true Content-Length unless other fields are given.
+    last: the client says that it will close; if not, the server must."""
     fields = fields or (f"Content-Length: {len(body)}",)
+    fields += ("Connection: close",) if last else ()
     return head(f"POST {path} HTTP/1.1", HOST, f"Content-Type: {JOSE}",
-                "Connection: close", *fields) + body
+                *fields) + body
 
 
 def chunk(octets):
@@ -119,33 +114,36 @@ def chunk(octets):
     ("Content-Length: 2x",), ("Content-Length: 0x2",),
     ("Content-Length: 2, 2",)])
 def test_framing_with_two_meanings(fields):
-    exchange(post(b"0\r\n\r\n", *fields)).expect(400)
+    exchange(post(b"0\r\n\r\n", *fields, last=False)).expect(400)
 
 
 @pytest.mark.parametrize("length", ["-1", "-0", "+2"])
 def test_negative_length(length):
-    answer = exchange(post(b"{}", f"Content-Length: {length}"))
+    answer = exchange(post(b"{}", f"Content-Length: {length}",
+                           last=False))
     answer.expect(answer.status)
     assert answer.status in (400, 411)
 
 
 @pytest.mark.parametrize("chunks", [
-    b"zz\r\n", b"ffffffffffffffff\r\nxx\r\n", b"-1\r\nx\r\n", b"2\r\n{}xx\r\n"])
+    b"zz\r\n", b"ffffffffffffffff\r\nxx\r\n", b"-1\r\nx\r\n",
+    b"2\r\n{}xx\r\n"])
 def test_chunks_that_are_none(chunks):
-    exchange(post(chunks, "Transfer-Encoding: chunked")).expect(400)
+    exchange(post(chunks, "Transfer-Encoding: chunked", last=False)
+             ).expect(400)
 
 
 def test_smuggled_request_is_not_read():
     """What follows a refused request is no request."""
     with connect() as tls:
         tls.sendall(post(b"0\r\n\r\n" + get(), "Content-Length: 5",
-                         "Transfer-Encoding: chunked"))
+                         "Transfer-Encoding: chunked", last=False))
         assert read_all(tls).count(b"HTTP/1.1 ") == 1
 
 
-@pytest.mark.parametrize("size", [LIMIT + 1, 100_000, 1_000_000])
+@pytest.mark.parametrize("size", [LIMIT + 1, 100_000, 250_000])
 def test_body_over_the_limit(size):
-    exchange(post(b"{" + b" " * (size - 2) + b"}")).expect(413)
+    exchange(post(b"{" + b" " * (size - 2) + b"}", last=False)).expect(413)
 
 
 def test_body_of_the_limit():
@@ -155,12 +153,12 @@ def test_body_of_the_limit():
 
 @pytest.mark.parametrize("length", [10 ** 7, 2 ** 63, 2 ** 64 + 2, 10 ** 23])
 def test_length_over_the_limit(length):
-    exchange(post(b"{}", f"Content-Length: {length}")).expect(413)
+    exchange(post(b"{}", f"Content-Length: {length}", last=False)).expect(413)
 
 
 def test_chunked_body_over_the_limit():
     body = chunk(b" " * 4096) * 9 + b"0\r\n\r\n"
-    exchange(post(body, "Transfer-Encoding: chunked")).expect(413)
+    exchange(post(body, "Transfer-Encoding: chunked", last=False)).expect(413)
 
 
 def test_expect_continue():
