@@ -29,27 +29,29 @@ UPDATE chancery.instance SET ended = clock_timestamp() WHERE id = $1::bigint;
 
 -- name: challenge_waiting
 -- Clients that are ready and have no evidence yet: at most $1, without those
--- in our hands ($2), from the last $3 seconds, with ids below $4.  The lock
--- only keeps two validators from the same row in the same moment.
+-- in our hands ($2), with ids from $3 on and below $4.  Most rows of the range
+-- are done: they are left out before anything is joined.  The lock only keeps
+-- two validators from the same row in the same moment.
+WITH waiting AS MATERIALIZED (
+	SELECT r.id FROM chancery.challenge_ready r
+	WHERE r.id >= $3::bigint AND r.id < $4::bigint
+	    AND NOT EXISTS (
+		SELECT FROM chancery.evidence e
+		WHERE e.authorization_id = r.authorization_id)
+	    AND NOT EXISTS (
+		SELECT FROM chancery.authorization_end x
+		WHERE x.authorization_id = r.authorization_id))
 SELECT r.id, r.authorization_id, r.method, r.attempts, c.token,
     a.account_id, a.type, a.value, a.wildcard, k.thumbprint, k.public
-FROM chancery.challenge_ready r
+FROM waiting w
+JOIN chancery.challenge_ready r ON r.id = w.id
 JOIN chancery.challenge c
     ON c.authorization_id = r.authorization_id AND c.method = r.method
 JOIN chancery.authz a ON a.id = r.authorization_id
 JOIN chancery.account k ON k.id = a.account_id
-WHERE r.id >= ((extract(epoch FROM statement_timestamp()) - $3::bigint)
-	* 1000000)::bigint << 11
-    AND r.id < $4::bigint
-    AND r.id <> ALL ($2::text::bigint[])
+WHERE r.id <> ALL ($2::text::bigint[])
     AND k.status = 'valid'
-    AND a.expires > clock_timestamp()
-    AND NOT EXISTS (
-	SELECT FROM chancery.evidence e
-	WHERE e.authorization_id = r.authorization_id)
-    AND NOT EXISTS (
-	SELECT FROM chancery.authorization_end x
-	WHERE x.authorization_id = r.authorization_id)
+    AND a.expires > statement_timestamp()
 ORDER BY r.id
 LIMIT $1::bigint
 FOR NO KEY UPDATE OF r SKIP LOCKED;

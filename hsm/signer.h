@@ -18,6 +18,7 @@
 #include <openssl/x509.h>
 
 #include "../server/enc.h"
+#include "../server/horizon.h"
 #include "../server/jws.h"
 #include "../server/problem.h"
 #include "csr.h"
@@ -179,9 +180,7 @@ struct signer {
 
 	bool			 poison;	/* one by one */
 	int64_t			 poison_after;	/* id: those before are done */
-	int64_t			 request_low, evidence_low;
-	int64_t			 request_seen, evidence_seen;
-	long long		 swept;		/* both were set to 0 */
+	struct horizon		 requests, evidence;
 
 	struct issue		*open;		/* intents without an end */
 	size_t			 nopen;

@@ -20,11 +20,7 @@
 #include "signer.h"
 
 #define EVIDENCE_BATCH	256
-#define SWEEP_MS	60000
 #define ATTEMPTS_MAX	3
-/* Ids hold microseconds in their upper bits (new_id() of schema.sql); a row
- * may be committed this much later than its id was made. */
-#define ID_LATE		((int64_t)10 * 1000000 << 11)
 
 /* What one transaction does. */
 struct plan {
@@ -144,8 +140,8 @@ claim(struct signer *s, struct plan *p)
 	size_t i;
 
 	if (db_query(s->db, Q_REQUEST_CLAIM, &rows,
-	    ARGS(arg_int(p->only != 0 ? 0 : s->request_low),
-	    arg_int((int64_t)p->claim), arg_int(p->only))) == -1)
+	    ARGS(arg_int(p->only != 0 ? 0 :
+	    horizon_from(&s->requests, proc_monotonic_ms())), arg_int((int64_t)p->claim), arg_int(p->only))) == -1)
 		return -1;
 	p->n = rows_count(rows);
 	p->requests = xcalloc(p->n + 1, sizeof(*p->requests));
@@ -213,8 +209,8 @@ plan_clear(struct signer *s, struct plan *p, bool committed)
 	for (i = 0; i < p->n; i++) {
 		struct request *r = &p->requests[i];
 
-		if (committed && r->id > s->request_seen)
-			s->request_seen = r->id;
+		if (committed)
+			horizon_saw(&s->requests, r->id);
 		if (committed && r->verdict == ISSUE) {
 			issue_push(s, r->issue);
 			jws_clear(&r->jws);
@@ -258,22 +254,22 @@ static int
 pass_batch(struct signer *s)
 {
 	struct plan p = { .results = true, .evidence = EVIDENCE_BATCH };
+	long long now = proc_monotonic_ms();
 	int rc;
 
 	if (s->nopen < OPEN_MAX)
 		p.claim = s->conf->signer.batch;
-	if (proc_monotonic_ms() - s->swept >= SWEEP_MS) {
-		s->request_low = s->evidence_low = 0;
-		s->swept = proc_monotonic_ms();
-	}
 	rc = transaction(s, &p);
-	if (rc == -1)
+	if (rc == -1) {
+		horizon_reset(&s->evidence);
 		return -1;
-	/* Everything older was seen and decided: begin later next time. */
-	if (p.claimed < p.claim && p.kept == 0)
-		s->request_low = s->request_seen - ID_LATE;
-	if (p.logged < EVIDENCE_BATCH)
-		s->evidence_low = s->evidence_seen - ID_LATE;
+	}
+	horizon_looked(&s->evidence, now, p.logged < EVIDENCE_BATCH);
+	if (p.claim > 0)
+		horizon_looked(&s->requests, now,
+		    p.claimed < p.claim && p.kept == 0);
+	if (p.kept > 0)
+		horizon_reset(&s->requests);
 	return rc;
 }
 
@@ -321,7 +317,7 @@ pass_one(struct signer *s)
 		    "resume");
 		s->poison = false;
 		s->poison_after = 0;
-		s->request_low = 0;
+		horizon_reset(&s->requests);
 		return 1;
 	}
 	p.only = row_int(rows, 0, 0);

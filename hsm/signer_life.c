@@ -67,6 +67,8 @@ instance_begin(struct signer *s)
 	if (db_query(s->life, L_INSERT, &rows, ARGS(arg_text(host))) == -1)
 		return -1;
 	s->instance = row_int(rows, 0, 0);
+	horizon_saw(&s->requests, s->instance);
+	horizon_saw(&s->evidence, s->instance);
 	rows_free(rows);
 	rows = NULL;
 	if (db_query(s->life, L_BEFORE, &rows,
@@ -116,7 +118,8 @@ work_reopen(struct signer *s)
 	/* The other connection knows only when it is used. */
 	s->life_renewed = proc_monotonic_ms() - RENEW_MS;
 	s->recover_now = true;
-	s->request_low = s->evidence_low = 0;
+	horizon_reset(&s->requests);
+	horizon_reset(&s->evidence);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "../server/json.h"
 #include "../server/log.h"
 #include "../server/mem.h"
+#include "../server/proc.h"
 #include "signer.h"
 
 #define ENTRY_MEMORY	(4u << 20)
@@ -141,14 +142,14 @@ log_evidence(struct signer *s, size_t limit)
 	int rc = -1;
 
 	if (db_query(s->db, Q_EVIDENCE_WAITING, &rows,
-	    ARGS(arg_int(s->evidence_low), arg_int((int64_t)limit))) == -1)
+	    ARGS(arg_int(horizon_from(&s->evidence, proc_monotonic_ms())),
+	    arg_int((int64_t)limit))) == -1)
 		return -1;
 	n = rows_count(rows);
 	for (i = 0; i < n; i++) {
 		if (evidence_write(s, rows, i) == -1)
 			goto out;
-		if (row_int(rows, i, E_ID) > s->evidence_seen)
-			s->evidence_seen = row_int(rows, i, E_ID);
+		horizon_saw(&s->evidence, row_int(rows, i, E_ID));
 	}
 	rc = (int)n;
 out:

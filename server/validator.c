@@ -20,6 +20,7 @@
 #include "../db/db.h"
 #include "conf.h"
 #include "doorbell.h"
+#include "horizon.h"
 #include "log.h"
 #include "mem.h"
 #include "proc.h"
@@ -33,9 +34,6 @@
 #define ATTEMPTS_MAX	3
 #define SWEEP_MIN_MS	250
 #define SWEEP_MAX_MS	1000
-#define RECENT_SECONDS	120		/* what a ring looks at */
-#define ALL_SECONDS	(30LL * 86400)	/* longer than any authorization */
-#define ALL_EVERY_MS	30000
 #define RECONNECT_MAX	5000
 
 static struct {
@@ -48,7 +46,7 @@ static struct {
 	struct job		**hands;	/* given to the pool, or done */
 	struct job		*done;		/* not yet stored */
 	bool			 careful;	/* one by one */
-	long long		 all_due;	/* next look at all rows */
+	struct horizon		 horizon;	/* of the rows that wait */
 	int			 sweep_ms;
 	int			 reconnect_ms;
 	int			 bell;
@@ -202,24 +200,26 @@ begin(const struct rows *rows, size_t i)
 }
 
 static int
-find_waiting(struct arena *arena, int64_t room, int64_t seconds,
-    int64_t below, struct rows **rows)
+find_waiting(struct arena *arena, int64_t room, int64_t from, int64_t below,
+    struct rows **rows)
 {
 	return db_query(self.db, Q_CHALLENGE_WAITING, rows,
 	    ARGS(arg_int(room), arg_text(flying_text(arena)),
-	    arg_int(seconds), arg_int(below)));
+	    arg_int(from), arg_int(below)));
 }
 
-/* Short transaction: find, mark when careful, commit, begin. */
-static size_t
-claim(int64_t room, int64_t seconds, int64_t below)
+/* Short transaction: find, mark when careful, commit, begin.  The number
+ * begun, or -1. */
+static int
+claim(int64_t room, int64_t from, int64_t below)
 {
 	struct arena	*arena = arena_new(1 << 20);
 	struct rows	*rows = NULL;
 	size_t		 n = 0;
+	int		 rc = -1;
 
 	if (db_begin(self.db) == -1 ||
-	    find_waiting(arena, room, seconds, below, &rows) == -1)
+	    find_waiting(arena, room, from, below, &rows) == -1)
 		goto out;
 	if (self.careful && rows_count(rows) > 0 &&
 	    db_query(self.db, Q_CHALLENGE_ATTEMPT, NULL,
@@ -230,12 +230,15 @@ claim(int64_t room, int64_t seconds, int64_t below)
 	n = rows_count(rows);
 	for (size_t i = 0; i < n; i++)
 		begin(rows, i);
+	if (n > 0)
+		horizon_saw(&self.horizon, row_int(rows, n - 1, 0));
+	rc = (int)n;
 out:
-	if (n == 0)
+	if (rc == -1)
 		db_rollback(self.db);
 	rows_free(rows);
 	arena_free(arena);
-	return n;
+	return rc;
 }
 
 /* One that waited at our start, alone; false when none is left. */
@@ -244,8 +247,7 @@ claim_carefully(void)
 {
 	if (self.nflying > 0)
 		return true;
-	if (claim(1, ALL_SECONDS, instance_id(self.instance)) > 0 ||
-	    !db_alive(self.db))
+	if (claim(1, 0, instance_id(self.instance)) != 0)
 		return true;
 	log_info("challenges from before the unclean end are done");
 	self.careful = false;
@@ -256,19 +258,16 @@ static size_t
 take_up(void)
 {
 	unsigned	room = self.conf->validator.concurrency - self.nflying;
-	int64_t		seconds = RECENT_SECONDS;
 	long long	now = proc_monotonic_ms();
-	size_t		n;
+	int		n;
 
 	if (room == 0 || (self.careful && claim_carefully()))
 		return 0;
-	if (now >= self.all_due)
-		seconds = ALL_SECONDS;
-	n = claim(room, seconds, INT64_MAX);
-	/* A full house may have left old rows behind: look again. */
-	if (seconds == ALL_SECONDS && n < room)
-		self.all_due = now + ALL_EVERY_MS;
-	return n;
+	n = claim(room, horizon_from(&self.horizon, now), INT64_MAX);
+	if (n == -1)
+		return 0;
+	horizon_looked(&self.horizon, now, (unsigned)n < room);
+	return (size_t)n;
 }
 
 static int
@@ -387,7 +386,7 @@ connected(void)
 	self.db = open_db(why, sizeof(why));
 	if (self.db != NULL) {
 		self.reconnect_ms = SWEEP_MIN_MS;
-		self.all_due = 0;
+		horizon_reset(&self.horizon);
 		if (self.instance != NULL)
 			instance_doubt(self.instance);
 		return true;
@@ -455,6 +454,7 @@ open_all(void)
 	if (self.db == NULL)
 		die(EXIT_FAILED, "%s", why);
 	self.instance = instance_start(self.conf, &self.careful);
+	horizon_saw(&self.horizon, instance_id(self.instance));
 	if (self.careful)
 		log_warn("the last run ended uncleanly: waiting challenges "
 		    "are taken one by one");
