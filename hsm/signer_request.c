@@ -9,6 +9,7 @@
 #include "../db/db.h"
 #include "../server/conf.h"
 #include "../server/json.h"
+#include "../server/keyring.h"
 #include "../server/log.h"
 #include "../server/mem.h"
 #include "signer.h"
@@ -146,7 +147,7 @@ account_prove(struct signer *s, struct request *r)
 	if (strcmp(r->account_status, "valid") != 0)
 		return problem_status(p, 401, PR_UNAUTHORIZED,
 		    "RFC 8555, 7.3.6: the account is %s", r->account_status);
-	if (jwk_parse_text(r->arena, r->account_jwk, &r->key, p) == -1)
+	if (keyring_key(r->arena, r->account_jwk, &r->key, p) == -1)
 		return -1;
 	if (memcmp(r->key.thumbprint, r->account_thumbprint,
 	    DIGEST_LEN) != 0)

@@ -10,6 +10,7 @@
 #include "acme.h"
 #include "conf.h"
 #include "json.h"
+#include "keyring.h"
 #include "nonce.h"
 #include "db/queries-acme.h"
 
@@ -153,7 +154,7 @@ account_load(struct acme_req *req)
 	    !octets_equal(public, req->account.public, SECRET_LEN))
 		return problem(&req->problem, PR_ACCOUNT_DOES_NOT_EXIST,
 		    "RFC 8555, 6.2: kid is not the URL of an account");
-	return jwk_parse_text(req->arena, req->account.jwk, &req->key,
+	return keyring_key(req->arena, req->account.jwk, &req->key,
 	    &req->problem);
 }
 

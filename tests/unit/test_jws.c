@@ -8,6 +8,7 @@
 #include <openssl/ec.h>
 
 #include "server/jws.c"
+#include "server/jwk.c"
 
 #define URL	"https://ca.test/acme/new-order"
 #define KID	"https://ca.test/acme/account/A"
