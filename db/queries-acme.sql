@@ -48,6 +48,7 @@ WHERE authorization_id = ANY ($2::text::bigint[]);
 
 -- name: order_insert
 -- $4: [{position, type, value, public (hexadecimal), token}], in order.
+-- What the reply needs; names as in order_get.
 -- No row when the digest is there already: then order_by_digest.
 WITH name AS (
 	SELECT * FROM jsonb_to_recordset($4::text::jsonb) AS
@@ -56,14 +57,14 @@ WITH name AS (
 ), new_order AS (
 	INSERT INTO chancery.orders (account_id, jws, digest)
 	VALUES ($1::bigint, $2::bytea, $3::bytea)
-	ON CONFLICT DO NOTHING RETURNING id
+	ON CONFLICT DO NOTHING RETURNING id, expires
 ), new_authz AS (
 	INSERT INTO chancery.authz (public, account_id, type, value, wildcard)
 	SELECT decode(name.public, 'hex'), $1::bigint, name.type, name.value,
 	    false FROM name, new_order
 	RETURNING id, public
 ), paired AS (
-	SELECT name.position, name.token, new_authz.id FROM name
+	SELECT name.*, new_authz.id, new_authz.public AS secret FROM name
 	JOIN new_authz ON new_authz.public = decode(name.public, 'hex')
 ), linked AS (
 	INSERT INTO chancery.order_authorization
@@ -74,7 +75,12 @@ WITH name AS (
 	INSERT INTO chancery.challenge (authorization_id, method, token)
 	SELECT paired.id, 'http-01', paired.token FROM paired
 )
-SELECT id FROM new_order;
+SELECT o.id, extract(epoch FROM o.expires)::bigint AS expires,
+    (SELECT json_agg(json_build_object('type', p.type, 'value', p.value,
+	'wildcard', false, 'public', translate(
+	encode(int8send(p.id) || p.secret, 'base64'), '+/', '-_'))
+	ORDER BY p.position) FROM paired p)::text AS names
+FROM new_order o;
 
 -- name: order_by_digest
 SELECT id FROM chancery.orders WHERE digest = $1::bytea;

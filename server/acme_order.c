@@ -11,6 +11,7 @@
 #include "hold.h"
 #include "ident.h"
 #include "json.h"
+#include "state.h"
 #include "db/queries-acme.h"
 
 #define IDENTIFIERS_MAX	100
@@ -259,32 +260,47 @@ names_print(struct acme_req *req, const struct ident *names, size_t count)
 	return text;
 }
 
+/* Of a statement that was repeated: it is there already. */
 static int
-order_insert(struct acme_req *req, const char *names, int64_t *id)
+order_find(struct acme_req *req, const struct arg *digest, struct order *o)
+{
+	struct rows *rows = NULL;
+	int64_t id = 0;
+
+	if (acme_query(req, Q_ORDER_BY_DIGEST, &rows, digest, 1) == -1)
+		return -1;
+	if (rows_count(rows) == 1)
+		id = row_int(rows, 0, 0);
+	rows_free(rows);
+	if (id == 0)
+		return problem(&req->problem, PR_SERVER_INTERNAL,
+		    "the order could not be recorded");
+	return order_load(req, id, o);
+}
+
+static int
+order_insert(struct acme_req *req, const char *names, struct order *o)
 {
 	const struct arg digest = arg_bytes(req->jws.digest, DIGEST_LEN);
 	struct rows *rows = NULL;
-	int rv = -1;
+	int rv = 0;
+
+	memset(o, 0, sizeof(*o));
 
 	if (acme_query(req, Q_ORDER_INSERT, &rows,
 	    ARGS(arg_int(req->account.id), arg_bytes(req->http->body,
 	    req->http->body_len), digest, arg_text(names))) == -1)
-		goto out;
+		return -1;
 	if (rows_count(rows) == 0) {
-		rows_free(rows);
-		rows = NULL;
-		if (acme_query(req, Q_ORDER_BY_DIGEST, &rows, ARGS(digest)) ==
-		    -1)
-			goto out;
+		rv = order_find(req, &digest, o);
+	} else {
+		o->id = row_int(rows, 0, 0);
+		o->account_id = req->account.id;
+		memcpy(o->public, req->jws.digest, SECRET_LEN);
+		o->status = order_status_text(ORDER_PENDING);
+		o->expires = row_int(rows, 0, 1);
+		o->names = arena_strdup(req->arena, row_text(rows, 0, 2));
 	}
-	if (rows_count(rows) == 0) {
-		problem(&req->problem, PR_SERVER_INTERNAL,
-		    "the order could not be recorded");
-		goto out;
-	}
-	*id = row_int(rows, 0, 0);
-	rv = 0;
-out:
 	rows_free(rows);
 	return rv;
 }
@@ -311,12 +327,10 @@ order_new(struct acme_req *req)
 	struct ident *names = NULL;
 	struct order o;
 	size_t count = 0;
-	int64_t id;
 
 	if (wishes_check(req) == -1 ||
 	    names_parse(req, &names, &count) == -1 ||
-	    order_insert(req, names_print(req, names, count), &id) == -1 ||
-	    order_load(req, id, &o) == -1)
+	    order_insert(req, names_print(req, names, count), &o) == -1)
 		return -1;
 	return order_reply(req, 201, &o);
 }
