@@ -8,12 +8,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/sha.h>
+#include <openssl/params.h>
 
 #include "enc.h"
 #include "log.h"
@@ -164,10 +165,36 @@ pem_encode(struct arena *a, const char *label, const void *der, size_t len)
 	return (char *)b.data;
 }
 
+/* Looking an algorithm up costs more than hashing a short text with it. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static EVP_MD *sha256_md;
+static EVP_MAC_CTX *hmac_blank;
+
+static void
+fetch(void)
+{
+	char digest[] = "SHA256";
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+		    digest, 0),
+		OSSL_PARAM_construct_end()
+	};
+	EVP_MAC *hmac;
+
+	sha256_md = EVP_MD_fetch(NULL, digest, NULL);
+	hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	hmac_blank = EVP_MAC_CTX_new(hmac);
+	EVP_MAC_free(hmac);
+	if (sha256_md == NULL || hmac_blank == NULL ||
+	    EVP_MAC_CTX_set_params(hmac_blank, params) != 1)
+		die(EXIT_FAILED, "OpenSSL has no HMAC-SHA-256");
+}
+
 void
 sha256(const void *data, size_t len, unsigned char out[DIGEST_LEN])
 {
-	if (SHA256(data, len, out) == NULL)
+	pthread_once(&once, fetch);
+	if (EVP_Digest(data, len, out, NULL, sha256_md, NULL) != 1)
 		die(EXIT_FAILED, "OpenSSL cannot compute SHA-256");
 }
 
@@ -175,11 +202,16 @@ void
 hmac_sha256(const void *key, size_t keylen, const void *data, size_t len,
     unsigned char out[DIGEST_LEN])
 {
-	unsigned n = DIGEST_LEN;
+	EVP_MAC_CTX *ctx;
+	size_t n = 0;
 
-	assert(keylen <= INT32_MAX);
-	if (HMAC(EVP_sha256(), key, (int)keylen, data, len, out, &n) == NULL)
+	pthread_once(&once, fetch);
+	ctx = EVP_MAC_CTX_dup(hmac_blank);
+	if (ctx == NULL || EVP_MAC_init(ctx, key, keylen, NULL) != 1 ||
+	    EVP_MAC_update(ctx, data, len) != 1 ||
+	    EVP_MAC_final(ctx, out, &n, DIGEST_LEN) != 1 || n != DIGEST_LEN)
 		die(EXIT_FAILED, "OpenSSL cannot compute HMAC-SHA-256");
+	EVP_MAC_CTX_free(ctx);
 }
 
 bool
