@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A look back over ids, in three lengths: a moment, minutes, everything.
+ * A look back over ids, in three lengths: for commits that are on time, for
+ * those that a slow disk held up, and for all.
  */
 #include "horizon.h"
 
 #define ID_SECOND	((int64_t)1000000 << 11)
-#define MOMENT		(2 * ID_SECOND)		/* each look */
+#define MOMENT		(ID_SECOND / 4)		/* each look */
+#define SOME		(10 * ID_SECOND)
+#define SOME_EVERY_MS	1000
 #define LATEST		(120 * ID_SECOND)	/* no commit is later */
-#define ALL_EVERY_MS	10000
+#define ALL_EVERY_MS	30000
 
 int64_t
 horizon_from(struct horizon *h, long long now)
 {
+	int64_t back = MOMENT;
+
 	h->all = now >= h->all_due;
-	if (h->all || h->seen - MOMENT < h->settled)
+	if (now >= h->some_due) {
+		back = SOME;
+		h->some_due = now + SOME_EVERY_MS;
+	}
+	if (h->all || h->seen - back < h->settled)
 		return h->settled;
-	return h->seen - MOMENT;
+	return h->seen - back;
 }
 
 void

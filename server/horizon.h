@@ -2,9 +2,10 @@
 /*
  * Where to begin when looking for waiting rows.  Ids are time-ordered
  * (new_id() of db/schema.sql), so those that wait lie behind the newest one
- * seen, but for rows whose commit came late: each look goes back a little,
- * and now and then one goes back to where nothing can wait any more.  So a
- * look costs what is new, however long the table has grown.  Pure.
+ * seen, but for rows whose commit came late: each look goes back a moment, one
+ * a second goes back some seconds, and now and then one goes back to where
+ * nothing can wait any more.  So a look costs what is new, however long the
+ * table has grown.  Pure.
  */
 #ifndef CHANCERY_HORIZON_H
 #define CHANCERY_HORIZON_H
@@ -15,7 +16,8 @@
 struct horizon {
 	int64_t		seen;		/* newest id that a look returned */
 	int64_t		settled;	/* no row below it waits */
-	long long	all_due;	/* CLOCK_MONOTONIC, ms */
+	long long	some_due;	/* CLOCK_MONOTONIC, ms */
+	long long	all_due;
 	bool		all;		/* this look goes back to settled */
 };
 

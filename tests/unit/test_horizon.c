@@ -23,6 +23,20 @@ test_first_look_is_at_everything(void **state)
 }
 
 static void
+test_once_a_second_it_goes_back_some(void **state)
+{
+	struct horizon h = { 0 };
+
+	(void)state;
+	horizon_saw(&h, T0);
+	horizon_from(&h, 1);
+	horizon_looked(&h, 1, true);
+	assert_int_equal(horizon_from(&h, SOME_EVERY_MS), T0 - MOMENT);
+	assert_int_equal(horizon_from(&h, SOME_EVERY_MS + 1), T0 - SOME);
+	assert_int_equal(horizon_from(&h, SOME_EVERY_MS + 2), T0 - MOMENT);
+}
+
+static void
 test_now_and_then_it_goes_back(void **state)
 {
 	struct horizon h = { 0 };
@@ -31,7 +45,7 @@ test_now_and_then_it_goes_back(void **state)
 	horizon_saw(&h, T0);
 	horizon_from(&h, 0);
 	horizon_looked(&h, 0, true);
-	assert_int_equal(horizon_from(&h, ALL_EVERY_MS - 1), T0 - MOMENT);
+	assert_int_equal(horizon_from(&h, ALL_EVERY_MS - 1), T0 - SOME);
 	assert_int_equal(horizon_from(&h, ALL_EVERY_MS), T0 - LATEST);
 	/* Until it was a success it goes back each time. */
 	assert_int_equal(horizon_from(&h, ALL_EVERY_MS + 1), T0 - LATEST);
@@ -67,7 +81,7 @@ test_it_never_goes_forward_by_a_short_look(void **state)
 	assert_int_equal(h.settled, T0 - LATEST);
 	/* An older row does not bring it back. */
 	horizon_saw(&h, T0);
-	assert_int_equal(horizon_from(&h, 2), T0 + 998 * ID_SECOND);
+	assert_int_equal(horizon_from(&h, 2), T0 + 1000 * ID_SECOND - MOMENT);
 }
 
 static void
@@ -88,6 +102,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_first_look_is_at_everything),
+		cmocka_unit_test(test_once_a_second_it_goes_back_some),
 		cmocka_unit_test(test_now_and_then_it_goes_back),
 		cmocka_unit_test(test_a_full_house_holds_it),
 		cmocka_unit_test(test_it_never_goes_forward_by_a_short_look),
