@@ -19,25 +19,23 @@
 #include "../server/conf.h"
 #include "../server/log.h"
 #include "../server/mem.h"
+#include "check.h"
 #include "db.h"
 #include "explain.h"
+#include "wire.h"
 
-#define SERVER_MIN	150000
 #define CONNECT_MS	5000
-#define ARGS_MAX	24
-
-/* pg_type.dat of PostgreSQL; these numbers never change. */
-#define OID_BOOL	16
-#define OID_BYTEA	17
-#define OID_INT8	20
-#define OID_INT4	23
-#define OID_TEXT	25
-
-#define MIGRATE		"run `chanceryctl db migrate`"
+#define SENT_MAX	24	/* statements in one round trip */
 
 struct prepared {
 	size_t	nparams;
 	Oid	types[ARGS_MAX];
+};
+
+/* A statement on its way; it has a place for its rows, or NULL. */
+struct sent {
+	const char	*name;
+	struct rows	**out;
 };
 
 struct db {
@@ -48,18 +46,12 @@ struct db {
 	enum db_error		 error;
 	char			 constraint[64];
 	bool			 lost;
+	struct sent		 sent[SENT_MAX];	/* not settled yet */
+	size_t			 nsent;
 };
 
 struct rows {
 	PGresult	*result;
-};
-
-/* One parameter as it goes over the wire. */
-struct wire {
-	const char	*values[ARGS_MAX];
-	int		 lengths[ARGS_MAX];
-	int		 formats[ARGS_MAX];
-	unsigned char	 ints[ARGS_MAX][8];
 };
 
 static void
@@ -172,7 +164,9 @@ connect_as(const struct conf *conf, const char *role, char *why,
     size_t whylen)
 {
 	/* pg_temp last, so that no temporary table ever hides one of ours.
-	 * No password file is looked for: there are no passwords. */
+	 * No password file is looked for: there are no passwords.  Statements
+	 * are planned once, when the tables may still be empty, and each looks
+	 * up few rows of long tables: always by index, from row to row. */
 	const char *const params[][2] = {
 		{ "host", conf->database.host },
 		{ "port", conf->database.port },
@@ -185,7 +179,11 @@ connect_as(const struct conf *conf, const char *role, char *why,
 		{ "tcp_user_timeout", "10000" },
 		{ "options", "-c search_path=chancery,pg_catalog,pg_temp"
 		    " -c default_transaction_isolation=read\\ committed"
-		    " -c jit=off" },
+		    " -c jit=off"
+		    " -c plan_cache_mode=force_generic_plan"
+		    " -c enable_seqscan=off -c enable_hashjoin=off"
+		    " -c enable_mergejoin=off"
+		    " -c max_parallel_workers_per_gather=0" },
 	};
 	const char *keys[nitems(params) + 1] = { NULL };
 	const char *values[nitems(params) + 1] = { NULL };
@@ -211,114 +209,26 @@ connect_as(const struct conf *conf, const char *role, char *why,
 	return NULL;
 }
 
-/* Settings without which a COMMIT promises nothing, or our text is not. */
-static const struct setting {
-	const char	*name;
-	const char	*value;
-	bool		 required;	/* false: it may be anything else */
-} settings[] = {
-	{ "fsync", "on", true },
-	{ "full_page_writes", "on", true },
-	{ "synchronous_commit", "off", false },
-	{ "in_hot_standby", "off", true },
-	{ "default_transaction_read_only", "off", true },
-	{ "server_encoding", "UTF8", true },
-};
-
-static int
-check_setting(PGconn *conn, const struct setting *setting, char *why,
-    size_t whylen)
+int
+db_plain(struct db *db, const char *sql, char *value, size_t size,
+    char state[SQLSTATE_LEN + 1])
 {
-	const char *value = "unknown";
-	char sql[64];
-	PGresult *r;
-	bool fits = false;
-
-	snprintf(sql, sizeof(sql), "SHOW %s", setting->name);
-	r = PQexec(conn, sql);
-	if (PQresultStatus(r) == PGRES_TUPLES_OK) {
-		value = PQgetvalue(r, 0, 0);
-		fits = (strcmp(value, setting->value) == 0) ==
-		    setting->required;
-	}
-	if (!fits)
-		snprintf(why, whylen, "PostgreSQL has %s = %s: what is "
-		    "written could be lost or refused; it must%s be %s",
-		    setting->name, value, setting->required ? "" : " not",
-		    setting->value);
-	PQclear(r);
-	return fits ? 0 : -1;
-}
-
-/* 0 when the server is fit to hold the log, or -1 with `why`. */
-static int
-check_server(PGconn *conn, char *why, size_t whylen)
-{
-	int version = PQserverVersion(conn);
-	size_t i;
-
-	if (version < SERVER_MIN) {
-		snprintf(why, whylen, "PostgreSQL is version %d.%d: Chancery "
-		    "needs 15 or later; upgrade it", version / 10000,
-		    version % 10000);
-		return -1;
-	}
-	for (i = 0; i < nitems(settings); i++)
-		if (check_setting(conn, &settings[i], why, whylen) == -1)
-			return -1;
-	return 0;
-}
-
-static int
-check_schema(PGconn *conn, const char *role, char *why, size_t whylen)
-{
-	const char *state, *have;
-	char line[300];
 	PGresult *r;
 	int rv = -1;
 
-	r = PQexec(conn, "SELECT max(version) FROM chancery.schema_version");
-	state = field(r, PG_DIAG_SQLSTATE);
-	if (PQresultStatus(r) == PGRES_TUPLES_OK) {
-		have = PQgetvalue(r, 0, 0);
-		if (strcmp(have, SCHEMA_VERSION) == 0)
-			rv = 0;
-		else
-			snprintf(why, whylen, "the database has schema "
-			    "version %s, this program needs %s: %s of the "
-			    "newer one", *have == '\0' ? "none" : have,
-			    SCHEMA_VERSION, MIGRATE);
-	} else if (strcmp(state, "42P01") == 0 ||	/* undefined_table */
-	    strcmp(state, "3F000") == 0) {	/* invalid_schema_name */
-		snprintf(why, whylen, "the database has no schema yet: %s",
-		    MIGRATE);
-	} else if (strcmp(state, "42501") == 0) {
-		snprintf(why, whylen, "the role %s has no rights in the "
-		    "schema: %s", role, MIGRATE);
+	r = PQexec(db->conn, sql);
+	snprintf(state, SQLSTATE_LEN + 1, "%s", field(r, PG_DIAG_SQLSTATE));
+	if (PQresultStatus(r) == PGRES_TUPLES_OK && PQntuples(r) == 1) {
+		snprintf(value, size, "%s", PQgetvalue(r, 0, 0));
+		rv = 0;
 	} else {
-		db_one_line(line, sizeof(line), PQerrorMessage(conn));
-		snprintf(why, whylen, "cannot read the schema's version: %s",
-		    line);
+		db_one_line(value, size, PQerrorMessage(db->conn));
 	}
 	PQclear(r);
 	return rv;
 }
 
 /* --------------------------------------------------------------- preparing */
-
-static bool
-known_type(Oid type)
-{
-	static const Oid known[] = {
-		OID_BOOL, OID_BYTEA, OID_INT8, OID_INT4, OID_TEXT
-	};
-	size_t i;
-
-	for (i = 0; i < nitems(known); i++)
-		if (known[i] == type)
-			return true;
-	return false;
-}
 
 /* Keep the parameters' types; all must be of a kind that we can encode, and
  * the result's of one that we can decode.  NULL, or what is wrong. */
@@ -332,11 +242,12 @@ check_types(struct prepared *p, const PGresult *r)
 	p->nparams = (size_t)n;
 	for (i = 0; i < n; i++) {
 		p->types[i] = PQparamtype(r, i);
-		if (!known_type(p->types[i]))
+		if (!wire_known(p->types[i]) &&
+		    wire_element(p->types[i]) == 0)
 			return "has a parameter without a cast";
 	}
 	for (i = 0; i < PQnfields(r); i++)
-		if (!known_type(PQftype(r, i)))
+		if (!wire_known(PQftype(r, i)))
 			return "has a result column without a cast";
 	return NULL;
 }
@@ -362,9 +273,8 @@ prepare_one(struct db *db, size_t q, char *why, size_t whylen)
 	}
 	if (wrong != NULL)
 		snprintf(why, whylen, "query %s as %s: %s (SQLSTATE %s): "
-		    "program and schema do not fit; %s", query->name,
-		    PQuser(db->conn), wrong, field(r, PG_DIAG_SQLSTATE),
-		    MIGRATE);
+		    "program and schema do not fit; " DB_MIGRATE, query->name,
+		    PQuser(db->conn), wrong, field(r, PG_DIAG_SQLSTATE));
 	PQclear(r);
 	return wrong == NULL ? 0 : -1;
 }
@@ -379,12 +289,12 @@ db_open_plain(const struct conf *conf, const char *role, char *why,
 	conn = connect_as(conf, role, why, whylen);
 	if (conn == NULL)
 		return NULL;
-	if (check_server(conn, why, whylen) == -1) {
-		PQfinish(conn);
-		return NULL;
-	}
 	db = xcalloc(1, sizeof(*db));
 	db->conn = conn;
+	if (db_check_server(db, why, whylen) == -1) {
+		db_close(db);
+		return NULL;
+	}
 	return db;
 }
 
@@ -416,7 +326,7 @@ db_open(const struct conf *conf, const char *role,
 	db = db_open_plain(conf, role, why, whylen);
 	if (db == NULL)
 		return NULL;
-	if (check_schema(db->conn, role, why, whylen) == -1 ||
+	if (db_check_schema(db, role, why, whylen) == -1 ||
 	    db_prepare(db, queries, nqueries, why, whylen) == -1) {
 		db_close(db);
 		return NULL;
@@ -442,53 +352,27 @@ db_alive(const struct db *db)
 
 /* ----------------------------------------------------------------- queries */
 
-/* Octets of an integer parameter: int4 or int8, big-endian. */
-static int
-encode_int(unsigned char out[8], int64_t i, Oid type)
+static void
+begin_call(struct db *db)
 {
-	uint32_t i4;
-	uint64_t i8;
-
-	if (type == OID_INT4) {
-		assert(i >= INT32_MIN && i <= INT32_MAX);
-		i4 = htobe32((uint32_t)(int32_t)i);
-		memcpy(out, &i4, sizeof(i4));
-		return sizeof(i4);
-	}
-	assert(type == OID_INT8);
-	i8 = htobe64((uint64_t)i);
-	memcpy(out, &i8, sizeof(i8));
-	return sizeof(i8);
+	db->error = DB_OK;
+	db->constraint[0] = '\0';
 }
 
-static void
-encode(struct wire *w, size_t n, const struct arg *arg, Oid type)
+static struct rows *
+rows_new(PGresult *r)
 {
-	w->formats[n] = 1;
-	w->values[n] = (const char *)w->ints[n];
-	switch (arg->type) {
-	case ARG_NULL:
-		w->values[n] = NULL;
-		break;
-	case ARG_INT:
-		w->lengths[n] = encode_int(w->ints[n], arg->i, type);
-		break;
-	case ARG_BOOL:
-		assert(type == OID_BOOL);
-		w->ints[n][0] = arg->i != 0;
-		w->lengths[n] = 1;
-		break;
-	case ARG_TEXT:
-		assert(type == OID_TEXT);
-		w->values[n] = arg->p;
-		w->lengths[n] = (int)strlen(arg->p);
-		break;
-	case ARG_BYTES:
-		assert(type == OID_BYTEA && arg->len <= INT32_MAX);
-		w->values[n] = arg->p;
-		w->lengths[n] = (int)arg->len;
-		break;
-	}
+	struct rows *rows = xcalloc(1, sizeof(*rows));
+
+	rows->result = r;
+	return rows;
+}
+
+static bool
+succeeded(const PGresult *r)
+{
+	return PQresultStatus(r) == PGRES_TUPLES_OK ||
+	    PQresultStatus(r) == PGRES_COMMAND_OK;
 }
 
 int
@@ -503,24 +387,154 @@ db_query(struct db *db, int q, struct rows **out, const struct arg *args,
 
 	if (out != NULL)
 		*out = NULL;
-	assert(q >= 0 && (size_t)q < db->nqueries);
+	assert(q >= 0 && (size_t)q < db->nqueries && db->nsent == 0);
 	p = &db->prepared[q];
 	assert(nargs == p->nparams);
 	for (i = 0; i < nargs; i++)
-		encode(&w, i, &args[i], p->types[i]);
-	db->error = DB_OK;
-	db->constraint[0] = '\0';
+		wire_value(&w, i, &args[i], p->types[i]);
+	begin_call(db);
 	r = PQexecPrepared(db->conn, db->queries[q].name, (int)nargs,
 	    w.values, w.lengths, w.formats, 1);
-	if (PQresultStatus(r) != PGRES_TUPLES_OK &&
-	    PQresultStatus(r) != PGRES_COMMAND_OK)
+	if (!succeeded(r))
 		rv = failed(db, db->queries[q].name, r);
 	else if (out != NULL) {
-		*out = xcalloc(1, sizeof(**out));
-		(*out)->result = r;
+		*out = rows_new(r);
 		r = NULL;
 	}
 	PQclear(r);
+	return rv;
+}
+
+/* ------------------------------------------------- many in one round trip */
+
+/*
+ * What cannot even be queued is a lost connection; db_settle() finds that
+ * out, for nothing comes back.
+ */
+static void
+queue(struct db *db, const char *name, struct rows **out)
+{
+	assert(db->nsent < SENT_MAX);
+	if (out != NULL)
+		*out = NULL;
+	if (db->nsent == 0 && PQenterPipelineMode(db->conn) != 1)
+		db->lost = true;
+	db->sent[db->nsent++] = (struct sent){ name, out };
+}
+
+static void
+send_prepared(struct db *db, int q, struct rows **out, struct wire *w)
+{
+	queue(db, db->queries[q].name, out);
+	if (PQsendQueryPrepared(db->conn, db->queries[q].name,
+	    (int)db->prepared[q].nparams, w->values, w->lengths, w->formats,
+	    1) != 1)
+		db->lost = true;
+}
+
+static void
+send_command(struct db *db, const char *sql)
+{
+	queue(db, sql, NULL);
+	if (PQsendQueryParams(db->conn, sql, 0, NULL, NULL, NULL, NULL,
+	    1) != 1)
+		db->lost = true;
+}
+
+void
+db_send(struct db *db, int q, struct rows **out, const struct arg *args,
+    size_t nargs)
+{
+	struct wire w = { 0 };
+	size_t i;
+
+	assert(q >= 0 && (size_t)q < db->nqueries);
+	assert(nargs == db->prepared[q].nparams);
+	for (i = 0; i < nargs; i++)
+		wire_value(&w, i, &args[i], db->prepared[q].types[i]);
+	send_prepared(db, q, out, &w);
+}
+
+void
+db_send_rows(struct db *db, int q, struct rows **out, const struct arg *cells,
+    size_t ncolumns, size_t nrows)
+{
+	struct wire w = { 0 };
+	size_t i;
+
+	if (out != NULL)
+		*out = NULL;
+	if (nrows == 0)
+		return;
+	assert(q >= 0 && (size_t)q < db->nqueries);
+	assert(ncolumns == db->prepared[q].nparams);
+	for (i = 0; i < ncolumns; i++)
+		wire_column(&w, i, &cells[i], ncolumns, nrows,
+		    db->prepared[q].types[i]);
+	send_prepared(db, q, out, &w);
+	wire_free(&w);
+}
+
+void
+db_send_begin(struct db *db)
+{
+	send_command(db, "BEGIN");
+}
+
+void
+db_send_commit(struct db *db)
+{
+	send_command(db, "COMMIT");
+}
+
+/* The answer to one; what came after a failure was not run at all. */
+static int
+receive(struct db *db, const struct sent *sent)
+{
+	PGresult *r = PQgetResult(db->conn), *more;
+	int rv = -1;
+
+	if (succeeded(r)) {
+		rv = 0;
+		if (sent->out != NULL) {
+			*sent->out = rows_new(r);
+			r = NULL;
+		}
+	} else if (db->error == DB_OK) {
+		failed(db, sent->name, r);
+	}
+	PQclear(r);
+	while (!db->lost && (more = PQgetResult(db->conn)) != NULL)
+		PQclear(more);
+	return rv;
+}
+
+int
+db_settle(struct db *db)
+{
+	size_t i, n = db->nsent;
+	int rv = 0;
+
+	begin_call(db);
+	db->nsent = 0;
+	if (n == 0)
+		return 0;
+	if (db->lost || PQpipelineSync(db->conn) != 1)
+		rv = failed(db, db->sent[0].name, NULL);
+	for (i = 0; i < n && !db->lost; i++)
+		if (receive(db, &db->sent[i]) == -1)
+			rv = -1;
+	if (!db->lost) {
+		PQclear(PQgetResult(db->conn));		/* of the sync */
+		if (PQexitPipelineMode(db->conn) != 1)
+			rv = failed(db, db->sent[0].name, NULL);
+	}
+	for (i = 0; i < n && rv == -1; i++) {
+		if (db->sent[i].out == NULL)
+			continue;
+		rows_free(*db->sent[i].out);
+		*db->sent[i].out = NULL;
+	}
 	return rv;
 }
 
@@ -543,8 +557,7 @@ command(struct db *db, const char *sql, const char *tag)
 	PGresult *r;
 	int rv = 0;
 
-	db->error = DB_OK;
-	db->constraint[0] = '\0';
+	begin_call(db);
 	r = PQexec(db->conn, sql);
 	if (PQresultStatus(r) != PGRES_COMMAND_OK)
 		rv = failed(db, sql, r);

@@ -99,6 +99,25 @@ bool	db_alive(const struct db *);
  */
 int	db_query(struct db *, int q, struct rows **out, const struct arg *,
 	    size_t nargs);
+/*
+ * The same for many statements in one round trip: db_send() queues, and
+ * db_settle() runs all that is queued, in order, up to the first that fails.
+ * 0, or -1: then every `out` is NULL and db_error() is that of the failed one.
+ * The arguments are copied; `out` is filled by db_settle().
+ */
+void	db_send(struct db *, int q, struct rows **out, const struct arg *,
+	    size_t nargs);
+/*
+ * A statement whose parameters are all arrays, `unnest($1::bigint[], ...)`:
+ * `cells` has `nrows` rows of `ncolumns` each.  Without rows nothing is sent.
+ */
+void	db_send_rows(struct db *, int q, struct rows **out,
+	    const struct arg *cells, size_t ncolumns, size_t nrows);
+void	db_send_begin(struct db *);
+/* Last; not run when a statement before it failed. */
+void	db_send_commit(struct db *);
+int	db_settle(struct db *);
+
 enum db_error db_error(const struct db *);
 /* Name of the constraint that refused, or "" */
 const char *db_constraint(const struct db *);

@@ -67,22 +67,29 @@ log_leaf_hash(const void *entry, size_t len, unsigned char out[DIGEST_LEN])
 }
 
 int64_t
+log_head(const struct rows *rows)
+{
+	int64_t size = rows_count(rows) == 1 ? row_int(rows, 0, 0) : -1;
+
+	if (size < 0)
+		log_error("the log has no head: the database is damaged; "
+		    "restore it from a backup");
+	return size < 0 ? -1 : size;
+}
+
+int64_t
 log_append(struct db *db, int q_lock, int q_append,
     const struct log_entry *entry)
 {
 	struct rows *rows = NULL;
-	int64_t index = -1;
+	int64_t index;
 
 	if (db_query(db, q_lock, &rows, NO_ARGS) == -1)
 		return -1;
-	if (rows_count(rows) == 1)
-		index = row_int(rows, 0, 0);
+	index = log_head(rows);
 	rows_free(rows);
-	if (index < 0) {
-		log_error("the log has no head: the database is damaged; "
-		    "restore it from a backup");
+	if (index == -1)
 		return -1;
-	}
 	if (db_query(db, q_append, NULL, ARGS(arg_int(index),
 	    arg_text(entry->kind), arg_bytes(entry->text, entry->len),
 	    arg_bytes(entry->leaf_hash, DIGEST_LEN))) == -1)

@@ -16,6 +16,7 @@
 
 struct arena;
 struct db;
+struct rows;
 
 #define LOG_ENTRY_MAX	65535
 
@@ -38,11 +39,14 @@ int	log_entry_make(struct arena *, const char *kind, int64_t time,
 void	log_leaf_hash(const void *entry, size_t len,
 	    unsigned char out[DIGEST_LEN]);
 
+/* log_head.size from the rows of a statement that locked it, or -1. */
+int64_t	log_head(const struct rows *);
+
 /*
- * Append inside the open transaction with the two statements of the
- * caller's own query table (`q_lock` returns log_head.size under a row lock
- * and `q_append` takes index, kind, entry, leaf hash, and moves the head).
- * The index, or -1.
+ * Append one entry inside the open transaction with the two statements of
+ * the caller's own query table (`q_lock` returns log_head.size under a row
+ * lock and `q_append` takes index, kind, entry, leaf hash, and moves the
+ * head).  The index, or -1.
  */
 int64_t	log_append(struct db *, int q_lock, int q_append,
 	    const struct log_entry *);

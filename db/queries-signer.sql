@@ -1,6 +1,12 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- Statements of chancery-signer.
+-- Statements of chancery-signer.  A pass is three round trips, however many
+-- requests it has: what waits, what must be known about it, what is written.
+-- So most statements take arrays, one for each column, or a batch of names
+-- to look up; then they answer with one row for each, in that order.
+--
+-- All are planned once, without looking at values (db.c): each must find its
+-- rows by index, from a first id on, and never read history.
 
 -- name: session_patient
 -- The connection that holds the instance's row idles in a transaction.
@@ -31,10 +37,11 @@ WHERE p.name = $1::text ORDER BY p.version DESC LIMIT 1;
 SELECT size FROM chancery.log_head FOR UPDATE;
 
 -- name: log_append
+-- Entries with their indexes, from that of log_lock on without a gap.
 WITH head AS (
-	UPDATE chancery.log_head SET size = $1::bigint + 1)
+	UPDATE chancery.log_head SET size = size + cardinality($1::bigint[]))
 INSERT INTO chancery.log_entry (index, kind, entry, leaf_hash)
-VALUES ($1::bigint, $2::text, $3::bytea, $4::bytea);
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::bytea[]);
 
 -- name: log_last
 SELECT entry FROM chancery.log_entry ORDER BY index DESC LIMIT 1;
@@ -54,20 +61,23 @@ ORDER BY e.id LIMIT $2::bigint;
 
 -- name: evidence_logged
 INSERT INTO chancery.evidence_logged (evidence_id, index)
-VALUES ($1::bigint, $2::bigint);
+SELECT * FROM unnest($1::bigint[], $2::bigint[]);
 
 -- name: evidence_find
--- For each of the names $3 (a JSON array), the newest evidence that counts.
+-- For each name the newest evidence that counts, by one of the methods $6
+-- (separated by spaces) and for that account and key.
 SELECT f.id, f.index
-FROM jsonb_array_elements($3::text::jsonb) WITH ORDINALITY n(x, place)
+FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::text[], $5::boolean[],
+    $6::text[]) WITH ORDINALITY
+    AS n(account_id, thumbprint, type, value, wildcard, methods, place)
 LEFT JOIN LATERAL (
 	SELECT e.id, l.index FROM chancery.evidence e
 	LEFT JOIN chancery.evidence_logged l ON l.evidence_id = e.id
-	WHERE e.account_id = $1::bigint AND e.thumbprint = $2::bytea
-	    AND e.type = n.x ->> 'type' AND e.value = n.x ->> 'value'
-	    AND e.wildcard = (n.x ->> 'wildcard')::boolean
-	    AND n.x -> 'methods' ? e.method AND e.result = 'valid'
-	    AND e.valid_until > clock_timestamp()
+	WHERE e.account_id = n.account_id AND e.thumbprint = n.thumbprint
+	    AND e.type = n.type AND e.value = n.value
+	    AND e.wildcard = n.wildcard
+	    AND e.method = ANY (string_to_array(n.methods, ' '))
+	    AND e.result = 'valid' AND e.valid_until > clock_timestamp()
 	    AND NOT EXISTS (
 		SELECT FROM chancery.authorization_end d
 		WHERE d.authorization_id = e.authorization_id)
@@ -86,35 +96,60 @@ UPDATE chancery.request SET attempts = attempts + 1 WHERE id = (
 RETURNING id, attempts::bigint;
 
 -- name: request_claim
--- Waiting requests from id $1 on, at most $2, round-robin over accounts; or
--- with $3 not 0 that one alone.
+-- Waiting requests from id $1 on, at most $2, round-robin over accounts.  No
+-- EXISTS among the columns: the planner would gather all orders ever refused.
 SELECT r.id, r.kind, r.account_id, r.object_id, r.jws, r.digest,
     a.public, a.thumbprint, a.jwk, a.status, a.contact, a.seal,
     o.jws, floor(extract(epoch FROM o.expires))::bigint, z.public, z.account_id,
-    (SELECT c.id FROM chancery.certificate c WHERE c.order_id = o.id),
-    EXISTS (SELECT FROM chancery.intent i WHERE i.order_id = o.id
-	AND NOT EXISTS (SELECT FROM chancery.closing k
-	    WHERE k.intent = i.index)),
-    EXISTS (SELECT FROM chancery.request x
+    c.id, i.index IS NOT NULL AND k.intent IS NULL,
+    (SELECT coalesce(bool_or(y.result = 'refused' AND y.terminal), false)
+	FROM chancery.request x
 	JOIN chancery.outcome y ON y.request_id = x.id
-	WHERE x.object_id = o.id AND x.kind = 'finalize'
-	    AND y.result = 'refused' AND y.terminal)
+	WHERE x.object_id = o.id AND x.kind = 'finalize')
 FROM (
 	SELECT w.id, row_number() OVER (PARTITION BY w.account_id
 	    ORDER BY w.id) AS turn
 	FROM chancery.request w
-	WHERE w.id >= $1::bigint AND ($3::bigint = 0 OR w.id = $3::bigint)
+	WHERE w.id >= $1::bigint
 	    AND NOT EXISTS (
 		SELECT FROM chancery.outcome u WHERE u.request_id = w.id)
 	    AND NOT EXISTS (
-		SELECT FROM chancery.intent i WHERE i.request_id = w.id)
+		SELECT FROM chancery.intent n WHERE n.request_id = w.id)
 	ORDER BY turn, w.id LIMIT $2::bigint) q
 JOIN chancery.request r ON r.id = q.id
 LEFT JOIN chancery.account a ON a.id = r.account_id
 LEFT JOIN chancery.orders o ON r.kind = 'finalize' AND o.id = r.object_id
+LEFT JOIN chancery.certificate c ON c.order_id = o.id
+LEFT JOIN chancery.intent i ON i.order_id = o.id
+LEFT JOIN chancery.closing k ON k.intent = i.index
 LEFT JOIN chancery.authz z ON r.kind = 'authz-deactivate'
     AND z.id = r.object_id
 ORDER BY q.turn, r.id
+FOR NO KEY UPDATE OF r SKIP LOCKED;
+
+-- name: request_one
+-- Request $1 alone, if it still waits, in the columns of request_claim.
+SELECT r.id, r.kind, r.account_id, r.object_id, r.jws, r.digest,
+    a.public, a.thumbprint, a.jwk, a.status, a.contact, a.seal,
+    o.jws, floor(extract(epoch FROM o.expires))::bigint, z.public, z.account_id,
+    c.id, i.index IS NOT NULL AND k.intent IS NULL,
+    (SELECT coalesce(bool_or(y.result = 'refused' AND y.terminal), false)
+	FROM chancery.request x
+	JOIN chancery.outcome y ON y.request_id = x.id
+	WHERE x.object_id = o.id AND x.kind = 'finalize')
+FROM chancery.request r
+LEFT JOIN chancery.account a ON a.id = r.account_id
+LEFT JOIN chancery.orders o ON r.kind = 'finalize' AND o.id = r.object_id
+LEFT JOIN chancery.certificate c ON c.order_id = o.id
+LEFT JOIN chancery.intent i ON i.order_id = o.id
+LEFT JOIN chancery.closing k ON k.intent = i.index
+LEFT JOIN chancery.authz z ON r.kind = 'authz-deactivate'
+    AND z.id = r.object_id
+WHERE r.id = $1::bigint
+    AND NOT EXISTS (
+	SELECT FROM chancery.outcome u WHERE u.request_id = r.id)
+    AND NOT EXISTS (
+	SELECT FROM chancery.intent n WHERE n.request_id = r.id)
 FOR NO KEY UPDATE OF r SKIP LOCKED;
 
 -- name: request_again
@@ -129,60 +164,76 @@ LEFT JOIN chancery.orders o ON o.id = r.object_id
 WHERE r.id = $1::bigint AND r.kind = 'finalize';
 
 -- name: key_owner
-SELECT account_id FROM chancery.account_key WHERE thumbprint = $1::bytea;
+-- The account that ever had each of the keys, or NULL.
+SELECT k.account_id
+FROM unnest($1::bytea[]) WITH ORDINALITY AS n(thumbprint, place)
+LEFT JOIN chancery.account_key k ON k.thumbprint = n.thumbprint
+ORDER BY n.place;
 
 -- name: id_new
-SELECT chancery.new_id();
+SELECT chancery.new_id() FROM generate_series(1, $1::bigint);
 
 -- name: account_insert
--- Account, its key and the outcome of request $7.
-WITH made AS (
+-- Accounts, their keys and the outcomes of the requests $7.
+WITH given AS (
+	SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[],
+	    $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bytea[])
+	    AS n(id, public, thumbprint, jwk, status, contact, request_id,
+	    seal)),
+made AS (
 	INSERT INTO chancery.account (id, public, thumbprint, jwk, status,
 	    contact, request_id, seal)
-	VALUES ($1::bigint, $2::bytea, $3::bytea, $4::text, $5::text,
-	    $6::text, $7::bigint, $8::bytea)
-	RETURNING id),
+	SELECT * FROM given),
 owned AS (
 	INSERT INTO chancery.account_key (thumbprint, account_id)
-	SELECT $3::bytea, id FROM made)
+	SELECT thumbprint, id FROM given)
 INSERT INTO chancery.outcome (request_id, result, terminal, account_id)
-SELECT $7::bigint, 'done', true, id FROM made;
+SELECT request_id, 'done', true, id FROM given;
 
 -- name: account_change
+-- An account is changed once in a batch.
 WITH changed AS (
-	UPDATE chancery.account SET status = $2::text, contact = $3::text,
-	    seal = $4::bytea
-	WHERE id = $1::bigint RETURNING id)
+	UPDATE chancery.account a
+	SET status = n.status, contact = n.contact, seal = n.seal
+	FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[],
+	    $5::bigint[]) AS n(id, status, contact, seal, request_id)
+	WHERE a.id = n.id RETURNING n.request_id, a.id)
 INSERT INTO chancery.outcome (request_id, result, terminal, account_id)
-SELECT $5::bigint, 'done', true, id FROM changed;
+SELECT request_id, 'done', true, id FROM changed;
 
 -- name: authz_end
-WITH ended AS (
+WITH given AS (
+	SELECT * FROM unnest($1::bigint[], $2::bigint[])
+	    AS n(authorization_id, request_id)),
+ended AS (
 	INSERT INTO chancery.authorization_end (authorization_id, kind,
 	    request_id)
-	VALUES ($1::bigint, 'deactivated', $2::bigint)
+	SELECT authorization_id, 'deactivated', request_id FROM given
 	ON CONFLICT (authorization_id) DO NOTHING)
 INSERT INTO chancery.outcome (request_id, result, terminal)
-VALUES ($2::bigint, 'done', true);
+SELECT request_id, 'done', true FROM given;
 
 -- name: outcome_insert
 INSERT INTO chancery.outcome (request_id, result, terminal, problem,
     account_id, certificate_id)
-VALUES ($1::bigint, $2::text, $3::boolean, $4::text, $5::bigint,
-    $6::bigint);
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::boolean[], $4::text[],
+    $5::bigint[], $6::bigint[]);
 
 -- name: intent_insert
 INSERT INTO chancery.intent (index, request_id, order_id, account_id,
     issuer_id, profile_id, serial, tbs, spki_hash, instance)
-VALUES ($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint,
-    $6::bigint, $7::bytea, $8::bytea, $9::bytea, $10::bigint);
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[],
+    $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[], $9::bytea[],
+    $10::bigint[]);
 
 -- name: intent_lock
--- Still ours and still open?
-SELECT index FROM chancery.intent i
-WHERE i.index = $1::bigint AND i.instance = $2::bigint AND NOT EXISTS (
-	SELECT FROM chancery.closing k WHERE k.intent = i.index)
-FOR UPDATE;
+-- Which of the intents are still ours and still open?
+SELECT i.index
+FROM unnest($1::bigint[], $2::bigint[]) AS n(index, instance)
+JOIN chancery.intent i ON i.index = n.index AND i.instance = n.instance
+WHERE NOT EXISTS (SELECT FROM chancery.closing k WHERE k.intent = i.index)
+ORDER BY i.index
+FOR UPDATE OF i;
 
 -- name: intent_take
 -- Take over what dead runs left open, from index $2 on.
@@ -208,23 +259,33 @@ WHERE i.instance = $1::bigint AND i.index >= $2::bigint
 ORDER BY i.index;
 
 -- name: result_insert
--- The end of intent $1: entry $2 of the log, certificate, outcome.
-WITH made AS (
+-- The ends of the intents $1: entries $2 of the log, certificates, outcomes.
+WITH given AS (
+	SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[],
+	    $4::bytea[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[],
+	    $9::bigint[], $10::bigint[], $11::bigint[])
+	    AS n(intent, index, public, serial, order_id, account_id,
+	    issuer_id, der, not_before, not_after, request_id)),
+made AS (
 	INSERT INTO chancery.certificate (public, serial, intent, order_id,
 	    account_id, issuer_id, der, not_before, not_after)
-	VALUES ($3::bytea, $4::bytea, $1::bigint, $5::bigint, $6::bigint,
-	    $7::bigint, $8::bytea, to_timestamp($9::bigint),
-	    to_timestamp($10::bigint))
-	RETURNING id),
+	SELECT public, serial, intent, order_id, account_id, issuer_id, der,
+	    to_timestamp(not_before), to_timestamp(not_after)
+	FROM given
+	RETURNING id, intent),
 closed AS (
 	INSERT INTO chancery.closing (intent, index)
-	VALUES ($1::bigint, $2::bigint))
+	SELECT intent, index FROM given)
 INSERT INTO chancery.outcome (request_id, result, terminal, certificate_id)
-SELECT $11::bigint, 'done', true, id FROM made;
+SELECT g.request_id, 'done', true, m.id
+FROM given g JOIN made m ON m.intent = g.intent;
 
 -- name: intent_abandon
-WITH closed AS (
+WITH given AS (
+	SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[],
+	    $4::text[]) AS n(intent, index, request_id, problem)),
+closed AS (
 	INSERT INTO chancery.closing (intent, index)
-	VALUES ($1::bigint, $2::bigint))
+	SELECT intent, index FROM given)
 INSERT INTO chancery.outcome (request_id, result, terminal, problem)
-VALUES ($3::bigint, 'refused', true, $4::text);
+SELECT request_id, 'refused', true, problem FROM given;

@@ -19,13 +19,17 @@ INSERT INTO schema_version (version) VALUES (1);
 
 -- Ids: microseconds since 1970, then 11 bits of a counter: time-ordered,
 -- 63 bits until the year 2112, never chosen by the process that inserts.
+-- A double holds the seconds to a quarter of a microsecond or better until
+-- 2106, so that rounding finds the microsecond; and it costs a tenth of
+-- numeric.  Not of language sql: that is planned again in each transaction.
 CREATE SEQUENCE id_sequence MINVALUE 0 MAXVALUE 2047 START 0 CYCLE CACHE 32;
 
-CREATE FUNCTION new_id() RETURNS bigint LANGUAGE sql VOLATILE
+CREATE FUNCTION new_id() RETURNS bigint LANGUAGE plpgsql VOLATILE
     SET search_path = pg_catalog AS $$
-	SELECT ((extract(epoch FROM clock_timestamp()) * 1000000)::bigint << 11)
-	    | nextval('chancery.id_sequence'::regclass)
-$$;
+BEGIN
+	RETURN ((date_part('epoch', clock_timestamp()) * 1000000)::bigint << 11)
+	    | nextval('chancery.id_sequence');
+END $$;
 
 -- One row for each run of a process that claims work.  A process is alive
 -- while it holds a row lock on its own row; `ended` is set by a clean stop
@@ -46,6 +50,11 @@ CREATE POLICY own_insert ON instance FOR INSERT
 CREATE POLICY own_update ON instance FOR UPDATE
     USING (current_user = 'chancery_' || process);
 
+-- Signed messages, entries and certificates are base64 and random octets of 1
+-- to 8 KiB: they gain little by compression, and a row of up to one page costs
+-- least when it is stored as it is, in one piece (toast_tuple_target).  What
+-- is longer goes to the side table, by the faster compression.
+
 -- ---------------------------------------------------------------- the log
 
 -- The issuance log.  `entry` is canonical JSON (RFC 8785) with a salt;
@@ -62,12 +71,12 @@ CREATE TABLE log_entry (
 	kind		text NOT NULL CHECK (kind IN ('ceremony', 'key',
 			    'validation', 'intent', 'issued', 'refused',
 			    'abandoned')),
-	entry		bytea NOT NULL
+	entry		bytea COMPRESSION lz4 NOT NULL
 			    CHECK (octet_length(entry) BETWEEN 2 AND 65535),
 	leaf_hash	bytea NOT NULL CHECK (leaf_hash =
 			    sha256('\x00'::bytea || entry)),
 	at		timestamptz NOT NULL DEFAULT clock_timestamp()
-);
+) WITH (toast_tuple_target = 8160);
 
 CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql
     SET search_path = pg_catalog AS $$
@@ -122,8 +131,6 @@ CREATE TABLE account (
 	seal		bytea NOT NULL CHECK (octet_length(seal) = 32)
 );
 
-CREATE INDEX account_thumbprint ON account (thumbprint);
-
 -- Every thumbprint that any account ever had (RFC 8555, 11.1).
 CREATE TABLE account_key (
 	thumbprint	bytea PRIMARY KEY CHECK (octet_length(thumbprint) = 32),
@@ -141,7 +148,7 @@ CREATE TABLE request (
 			    'authz-deactivate', 'finalize')),
 	account_id	bigint,			-- not for new-account
 	object_id	bigint,			-- order or authorization
-	jws		bytea NOT NULL
+	jws		bytea COMPRESSION lz4 NOT NULL
 			    CHECK (octet_length(jws) BETWEEN 1 AND 32768),
 	digest		bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
 	received	timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -149,19 +156,19 @@ CREATE TABLE request (
 	CHECK ((account_id IS NULL) = (kind = 'new-account')),
 	CHECK ((object_id IS NOT NULL) = (kind IN ('finalize',
 	    'authz-deactivate')))
-);
+) WITH (toast_tuple_target = 8160);
 CREATE INDEX request_object ON request (object_id) WHERE object_id IS NOT NULL;
 
 CREATE TABLE orders (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
 	account_id	bigint NOT NULL,
-	jws		bytea NOT NULL
+	jws		bytea COMPRESSION lz4 NOT NULL
 			    CHECK (octet_length(jws) BETWEEN 1 AND 32768),
 	digest		bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
 	created		timestamptz NOT NULL DEFAULT clock_timestamp(),
 	expires		timestamptz NOT NULL
 			    DEFAULT clock_timestamp() + interval '7 days'
-);
+) WITH (toast_tuple_target = 8160);
 CREATE INDEX orders_account ON orders (account_id);
 
 CREATE TABLE authz (
@@ -230,14 +237,15 @@ CREATE TABLE evidence (
 	result		text NOT NULL CHECK (result IN ('valid', 'invalid')),
 	problem		text			-- problem document, if invalid
 			    CHECK (octet_length(problem) <= 8192),
-	transcript	text NOT NULL		-- JSON: addresses, hops, CAA
+	transcript	text COMPRESSION lz4 NOT NULL	-- JSON: addresses, hops
 			    CHECK (octet_length(transcript) <= 16384),
 	at		timestamptz NOT NULL DEFAULT clock_timestamp(),
 	valid_until	timestamptz NOT NULL
 			    DEFAULT clock_timestamp() + interval '30 days',
 	CHECK ((problem IS NULL) = (result = 'valid'))
-);
-CREATE INDEX evidence_lookup ON evidence (account_id, value, type);
+) WITH (toast_tuple_target = 8160);
+-- Ends with the id, so that the newest is found first, however many there are.
+CREATE INDEX evidence_lookup ON evidence (account_id, type, value, id);
 
 -- ------------------------------------------------------ what the signer fills
 
@@ -278,11 +286,11 @@ CREATE TABLE intent (
 	profile_id	bigint REFERENCES profile,
 	serial		bytea NOT NULL UNIQUE CHECK
 			    (octet_length(serial) BETWEEN 16 AND 20),
-	tbs		bytea NOT NULL,
+	tbs		bytea COMPRESSION lz4 NOT NULL,
 	spki_hash	bytea NOT NULL CHECK (octet_length(spki_hash) = 32),
 	instance	bigint NOT NULL,
 	at		timestamptz NOT NULL DEFAULT clock_timestamp()
-);
+) WITH (toast_tuple_target = 8160);
 
 -- The one end of an intent: `issued` or `abandoned`.
 CREATE TABLE closing (
@@ -298,11 +306,11 @@ CREATE TABLE certificate (
 	order_id	bigint UNIQUE,		-- NULL at the ceremony
 	account_id	bigint,
 	issuer_id	bigint NOT NULL REFERENCES issuer,
-	der		bytea NOT NULL,
+	der		bytea COMPRESSION lz4 NOT NULL,
 	not_before	timestamptz NOT NULL,
 	not_after	timestamptz NOT NULL,
 	at		timestamptz NOT NULL DEFAULT clock_timestamp()
-);
+) WITH (toast_tuple_target = 8160);
 
 DO $$
 DECLARE name text;

@@ -222,9 +222,11 @@ key_usage(const struct lint_view *v)
 static bool
 is_rsa(const struct lint_view *v)
 {
-	EVP_PKEY *pkey = X509_get0_pubkey(v->cert);
+	ASN1_OBJECT *oid = NULL;
 
-	return pkey != NULL && EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA;
+	return X509_PUBKEY_get0_param(&oid, NULL, NULL, NULL,
+	    X509_get_X509_PUBKEY(v->cert)) == 1 &&
+	    OBJ_obj2nid(oid) == NID_rsaEncryption;
 }
 
 bool

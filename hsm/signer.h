@@ -27,11 +27,13 @@
 #include "tokens.h"
 
 struct arena;
+struct arg;
 struct conf;
 struct db;
 struct log_entry;
 struct rows;
 
+#define PASS_MEMORY	(256u << 20)	/* limit of a pass's arena */
 #define REQUEST_MEMORY	(8u << 20)	/* limit of a request's arena */
 #define OPEN_MAX	512		/* intents that wait for the token */
 
@@ -124,6 +126,13 @@ struct request {
 	/* parsed */
 	struct jws		 jws;
 	struct jwk		 key;
+	struct proof		*proof;		/* of a finalize */
+
+	/* asked of the database, and its answers */
+	const unsigned char	*asked_key;	/* thumbprint, or NULL */
+	int64_t			 key_owner;	/* account, 0: nobody's */
+	bool			 asked_id;
+	int64_t			 new_id;
 
 	/* decided */
 	enum verdict		 verdict;
@@ -141,7 +150,27 @@ struct proof {
 	struct ident	*names;		/* sorted */
 	size_t		 nnames;
 	struct csr	 csr;
-	int64_t		*evidence;	/* index in the log, one a name */
+	struct {
+		int64_t	 id;		/* 0: none */
+		int64_t	 index;		/* in the log; -1: not there */
+	}		*evidence;	/* one a name */
+};
+
+/* Rows on their way from ask_send() to ask_take(). */
+struct answers {
+	struct rows	*keys, *evidence, *ids;
+};
+
+/* What a pass writes, a statement each. */
+enum write_kind {
+	WRITE_LOG, WRITE_EVIDENCE, WRITE_RESULT, WRITE_ABANDONED,
+	WRITE_ACCOUNT, WRITE_CHANGE, WRITE_AUTHZ_END, WRITE_INTENT,
+	WRITE_OUTCOME, WRITE_COUNT
+};
+
+struct writing {
+	struct arg	*cells;		/* heap, row by row */
+	size_t		 nrows, room;
 };
 
 /* Refusals of one kind, reason and account within a minute. */
@@ -191,7 +220,12 @@ struct signer {
 
 	struct refusal		*refusals;
 	size_t			 nrefusals;
-	unsigned		 outcomes;	/* of this transaction */
+
+	/* of this transaction */
+	unsigned		 outcomes;
+	struct arena		*arena;
+	int64_t			 log_size;	/* log_head is locked */
+	struct writing		 writing[WRITE_COUNT];
 };
 
 /* signer_life.c: connections, the instance's row */
@@ -217,6 +251,8 @@ void	batch_end(struct signer *);
 
 /* signer_request.c: rows, JWS and accounts */
 void	request_read(struct request *, const struct rows *, size_t row);
+/* What is parsed goes; the arena stays. */
+void	request_close(struct request *);
 void	request_free(struct request *);
 /* Record a refusal: 0 always, as the request is decided by it. */
 int	request_refuse(struct request *, bool terminal);
@@ -229,30 +265,53 @@ char	*account_url(struct signer *, const struct request *);
 /* The payload as a JSON object; NULL with the problem. */
 json_t	*payload_read(const struct jws *, struct problem *);
 
-/* signer_account.c: each decides; -1: the database failed */
-int	new_account_decide(struct signer *, struct request *);
-int	account_update_decide(struct signer *, struct request *);
-int	account_deactivate_decide(struct signer *, struct request *);
-int	authz_deactivate_decide(struct signer *, struct request *);
-/* Write what was decided; -1: the database failed. */
-int	account_apply(struct signer *, struct request *);
+/*
+ * Each kind is proven from its row alone: 0 decided (refused, done, kept),
+ * or 1 when it is to be judged, once what it asks is answered.
+ */
+
+/* signer_account.c */
+int	new_account_prove(struct signer *, struct request *);
+void	new_account_judge(struct signer *, struct request *);
+int	account_update_prove(struct signer *, struct request *);
+int	account_deactivate_prove(struct signer *, struct request *);
+int	authz_deactivate_prove(struct signer *, struct request *);
+/* Write what was decided. */
+void	account_apply(struct signer *, struct request *);
 
 /* signer_finalize.c */
-int	finalize_decide(struct signer *, struct request *);
-/*
- * Prove a finalize request: 1 proven, 0 decided (refused, done, kept), -1
- * the database failed.  proof_clear() in all cases.
- */
-int	finalize_prove(struct signer *, struct request *, struct proof *);
+int	finalize_prove(struct signer *, struct request *);
+/* 1: it may be issued, 0: decided. */
+int	finalize_permit(struct signer *, struct request *);
+/* That, and makes the intent. */
+void	finalize_judge(struct signer *, struct request *);
 void	proof_clear(struct proof *);
+
+/* signer_ask.c: what requests ask of the database, in one round trip */
+/* Queue the questions of all; ask_take() once they are settled. */
+void	ask_send(struct signer *, struct request *const *, size_t n,
+	    struct answers *);
+void	ask_take(struct request *const *, size_t n, struct answers *);
+
+/* signer_write.c: what a transaction writes, gathered and sent at its end */
+void	write_begin(struct signer *);
+/* The cells point to memory that lasts until write_send(). */
+void	write_row(struct signer *, enum write_kind, const struct arg *cells,
+	    size_t ncells);
+/* Append to the log: the index. */
+int64_t	write_entry(struct signer *, const struct log_entry *);
+/* Queue all of it. */
+void	write_send(struct signer *);
+/* Forget all of it. */
+void	write_clear(struct signer *);
 
 /* signer_issue.c: the to-be-signed part, its intent, its end */
 /* Build, lint and announce: fills r->issue, or refuses. */
-void	issue_make(struct signer *, struct request *, const struct proof *);
+void	issue_make(struct signer *, struct request *);
 /* The logged octets may still be signed: NULL, or why not. */
 const char *issue_check(struct signer *, struct issue *,
-	    const struct request *, const struct proof *);
-int	issue_write(struct signer *, struct request *);
+	    const struct request *);
+void	issue_write(struct signer *, struct request *);
 void	issue_free(struct issue *);
 
 /* signer_sign.c: the open intents */
@@ -261,8 +320,7 @@ void	issue_push(struct signer *, struct issue *);
 void	issue_settle(struct signer *, bool committed);
 /* Have the open intents signed that are due.  The number signed. */
 size_t	issue_sign(struct signer *);
-/* Store the end of one, inside the transaction: 1 stored, 0 it is not ours
- * any more, -1 the database failed. */
+/* Write the end of one; -1: it does not fit the log. */
 int	issue_store(struct signer *, struct issue *);
 /* Its end is known and may be stored now. */
 bool	issue_storable(const struct issue *);
@@ -288,11 +346,12 @@ void	refuse_settle(struct signer *, bool committed);
 json_t	*log_b64u(struct arena *, const void *data, size_t len);
 json_t	*log_decimal(struct arena *, int64_t n);
 json_t	*log_text(struct arena *, const char *);
-/* Make and append an entry: its index, or -1. */
-int64_t	log_write(struct signer *, struct arena *, const char *kind,
-	    json_t *members);
-/* Log waiting evidence, at most `limit` rows: their number, or -1. */
-int	log_evidence(struct signer *, size_t limit);
+/* Make and append an entry, in the pass's arena: its index, or -1. */
+int64_t	log_write(struct signer *, const char *kind, json_t *members);
+/* Log the rows of evidence_waiting: 0, or -1. */
+int	log_evidence(struct signer *, const struct rows *);
+/* The index of evidence that this pass logs, or -1. */
+int64_t	log_evidence_index(const struct signer *, int64_t id);
 /* The time of the last entry. */
 int	log_last_time(struct signer *);
 

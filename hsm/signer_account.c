@@ -7,29 +7,12 @@
 #include <string.h>
 
 #include "../db/db.h"
-#include "db/queries-signer.h"
 #include "../server/conf.h"
 #include "../server/contact.h"
 #include "../server/json.h"
 #include "../server/log.h"
 #include "../server/mem.h"
 #include "signer.h"
-
-/* The account that ever had this key: its id, 0: none, -1: database. */
-static int64_t
-key_owner(struct signer *s, const unsigned char thumbprint[DIGEST_LEN])
-{
-	struct rows *rows = NULL;
-	int64_t id = 0;
-
-	if (db_query(s->db, Q_KEY_OWNER, &rows,
-	    ARGS(arg_bytes(thumbprint, DIGEST_LEN))) == -1)
-		return -1;
-	if (rows_count(rows) > 0)
-		id = row_int(rows, 0, 0);
-	rows_free(rows);
-	return id;
-}
 
 static int
 is_url(struct signer *s, struct request *r, const char *path)
@@ -45,7 +28,7 @@ is_url(struct signer *s, struct request *r, const char *path)
 
 /* The JWS of a new account signs with the key that it brings. */
 static int
-new_account_prove(struct signer *s, struct request *r)
+new_account_open(struct signer *s, struct request *r)
 {
 	if (request_open(r) == -1 || is_url(s, r, "/acme/new-account") == -1)
 		return -1;
@@ -55,6 +38,16 @@ new_account_prove(struct signer *s, struct request *r)
 	if (jwk_parse(r->arena, r->jws.jwk, &r->key, &r->problem) == -1)
 		return -1;
 	return jws_verify(&r->jws, &r->key, &r->problem);
+}
+
+int
+new_account_prove(struct signer *s, struct request *r)
+{
+	if (new_account_open(s, r) == -1)
+		return request_refuse(r, true);
+	r->asked_key = r->key.thumbprint;
+	r->asked_id = true;
+	return 1;
 }
 
 static char *
@@ -70,7 +63,8 @@ contact_text(struct request *r, const json_t *payload)
 
 /* What the payload asks for, once it is known that the key is new. */
 static int
-new_account_judge(struct signer *s, struct request *r, const json_t *payload)
+new_account_permit(struct signer *s, struct request *r,
+    const json_t *payload)
 {
 	if (json_is_true(json_object_get(payload, "onlyReturnExisting")))
 		return problem(&r->problem, PR_ACCOUNT_DOES_NOT_EXIST,
@@ -87,29 +81,22 @@ new_account_judge(struct signer *s, struct request *r, const json_t *payload)
 	return 0;
 }
 
-int
-new_account_decide(struct signer *s, struct request *r)
+void
+new_account_judge(struct signer *s, struct request *r)
 {
 	json_t *payload = NULL;
-	int64_t owner;
 
-	if (new_account_prove(s, r) == -1)
-		return request_refuse(r, true);
-	owner = key_owner(s, r->key.thumbprint);
-	if (owner == -1)
-		return -1;
-	if (owner != 0) {
+	if (r->key_owner != 0) {
 		r->verdict = DONE;
-		r->account_result = owner;
-		return 0;
+		r->account_result = r->key_owner;
+		return;
 	}
 	payload = payload_read(&r->jws, &r->problem);
-	if (payload == NULL || new_account_judge(s, r, payload) == -1)
+	if (payload == NULL || new_account_permit(s, r, payload) == -1)
 		request_refuse(r, true);
 	else
 		r->verdict = CREATE_ACCOUNT;
 	json_decref(payload);
-	return 0;
 }
 
 /* Common beginning of what an account asks about itself. */
@@ -136,7 +123,7 @@ asks_deactivation(const json_t *payload)
 
 /* RFC 8555, 7.3.2: only `contact` is looked at. */
 int
-account_update_decide(struct signer *s, struct request *r)
+account_update_prove(struct signer *s, struct request *r)
 {
 	json_t *payload, *contact;
 
@@ -161,7 +148,7 @@ account_update_decide(struct signer *s, struct request *r)
 }
 
 int
-account_deactivate_decide(struct signer *s, struct request *r)
+account_deactivate_prove(struct signer *s, struct request *r)
 {
 	json_t *payload;
 
@@ -182,7 +169,7 @@ account_deactivate_decide(struct signer *s, struct request *r)
 }
 
 static int
-authz_prove(struct signer *s, struct request *r)
+authz_open(struct signer *s, struct request *r)
 {
 	if (request_open(r) == -1 || account_prove(s, r) == -1)
 		return -1;
@@ -194,11 +181,11 @@ authz_prove(struct signer *s, struct request *r)
 }
 
 int
-authz_deactivate_decide(struct signer *s, struct request *r)
+authz_deactivate_prove(struct signer *s, struct request *r)
 {
 	json_t *payload;
 
-	if (authz_prove(s, r) == -1 ||
+	if (authz_open(s, r) == -1 ||
 	    (payload = payload_read(&r->jws, &r->problem)) == NULL)
 		return request_refuse(r, true);
 	if (asks_deactivation(payload)) {
@@ -212,53 +199,49 @@ authz_deactivate_decide(struct signer *s, struct request *r)
 	return 0;
 }
 
-static int
+static void
 create_apply(struct signer *s, struct request *r)
 {
-	unsigned char seal[DIGEST_LEN];
-	struct rows *rows = NULL;
-	int64_t id;
+	unsigned char *seal = arena_alloc(r->arena, DIGEST_LEN);
 
-	if (db_query(s->db, Q_ID_NEW, &rows, NO_ARGS) == -1)
-		return -1;
-	id = row_int(rows, 0, 0);
-	rows_free(rows);
 	/* The secret of what a JWS created is the start of its digest. */
-	seal_make(&s->seal, "account", seal_account(id, r->jws.digest,
+	seal_make(&s->seal, "account", seal_account(r->new_id, r->jws.digest,
 	    r->key.thumbprint, r->key.canonical, r->new_status,
 	    r->new_contact), seal);
-	return db_query(s->db, Q_ACCOUNT_INSERT, NULL, ARGS(arg_int(id),
+	write_row(s, WRITE_ACCOUNT, ARGS(arg_int(r->new_id),
 	    arg_bytes(r->jws.digest, SECRET_LEN),
 	    arg_bytes(r->key.thumbprint, DIGEST_LEN),
 	    arg_text(r->key.canonical), arg_text(r->new_status),
 	    arg_text(r->new_contact), arg_int(r->id),
-	    arg_bytes(seal, sizeof(seal))));
+	    arg_bytes(seal, DIGEST_LEN)));
 }
 
-static int
+static void
 change_apply(struct signer *s, struct request *r)
 {
-	unsigned char seal[DIGEST_LEN];
+	unsigned char *seal = arena_alloc(r->arena, DIGEST_LEN);
 
 	seal_make(&s->seal, "account", seal_account(r->account_id,
 	    r->account_public, r->account_thumbprint, r->account_jwk,
 	    r->new_status, r->new_contact), seal);
-	return db_query(s->db, Q_ACCOUNT_CHANGE, NULL,
-	    ARGS(arg_int(r->account_id), arg_text(r->new_status),
-	    arg_text(r->new_contact), arg_bytes(seal, sizeof(seal)),
-	    arg_int(r->id)));
+	write_row(s, WRITE_CHANGE, ARGS(arg_int(r->account_id),
+	    arg_text(r->new_status), arg_text(r->new_contact),
+	    arg_bytes(seal, DIGEST_LEN), arg_int(r->id)));
 }
 
-int
+void
 account_apply(struct signer *s, struct request *r)
 {
 	switch (r->verdict) {
 	case CREATE_ACCOUNT:
-		return create_apply(s, r);
+		create_apply(s, r);
+		break;
 	case CHANGE_ACCOUNT:
-		return change_apply(s, r);
+		change_apply(s, r);
+		break;
 	default:
-		return db_query(s->db, Q_AUTHZ_END, NULL,
-		    ARGS(arg_int(r->object_id), arg_int(r->id)));
+		write_row(s, WRITE_AUTHZ_END, ARGS(arg_int(r->object_id),
+		    arg_int(r->id)));
+		break;
 	}
 }

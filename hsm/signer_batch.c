@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A pass: one transaction that stores what was signed since the last one,
- * logs new evidence, and decides the next requests.  When a pass fails, or
- * the run before ended uncleanly, the same work is done in small pieces, one
- * request at a time, each counted before it is touched.
+ * logs new evidence, and decides the next requests, in three round trips:
+ * look at what waits, ask what must be known about it, write.  When a pass
+ * fails, or the run before ended uncleanly, the same work is done in small
+ * pieces, one request at a time, each counted before it is touched.
  */
 #include <string.h>
 #include <time.h>
@@ -11,6 +12,7 @@
 
 #include "../db/db.h"
 #include "db/queries-signer.h"
+#include "../db/log.h"
 #include "../server/conf.h"
 #include "../server/doorbell.h"
 #include "../server/json.h"
@@ -30,24 +32,30 @@ struct plan {
 	size_t			 claim;		/* at most so many requests */
 	int64_t			 only;		/* or this request */
 	bool			 exhausted;	/* refuse it untouched */
-	/* what came of it */
+	bool			 counts;	/* log all refusals counted */
+	/* what the look found */
+	struct rows		*held;		/* intents with an end */
+	struct rows		*waiting;	/* evidence */
 	struct request		*requests;
-	size_t			 n;
+	struct request		**judged;	/* those not decided yet */
+	size_t			 n, njudged;
+	/* what came of it */
 	size_t			 claimed;
 	size_t			 kept;
 	size_t			 logged;	/* evidence */
 	size_t			 done;		/* of everything */
 };
 
-static const struct {
-	const char	*kind;
-	int		(*decide)(struct signer *, struct request *);
+static const struct kind {
+	const char	*name;
+	int		(*prove)(struct signer *, struct request *);
+	void		(*judge)(struct signer *, struct request *);
 } kinds[] = {
-	{ "new-account",	new_account_decide },
-	{ "account-update",	account_update_decide },
-	{ "account-deactivate",	account_deactivate_decide },
-	{ "authz-deactivate",	authz_deactivate_decide },
-	{ "finalize",		finalize_decide },
+	{ "new-account", new_account_prove, new_account_judge },
+	{ "account-update", account_update_prove, NULL },
+	{ "account-deactivate", account_deactivate_prove, NULL },
+	{ "authz-deactivate", authz_deactivate_prove, NULL },
+	{ "finalize", finalize_prove, finalize_judge },
 };
 
 /* Decided on rows as they were before `b`, which is in the same batch. */
@@ -63,28 +71,49 @@ depends(const struct request *r, const struct request *b)
 	    r->object_id == b->object_id;
 }
 
-static int
-decide(struct signer *s, struct plan *p, struct request *r)
+static const struct kind *
+kind_of(const struct request *r)
 {
 	size_t k;
-	int rc = 0;
 
 	for (k = 0; k < nitems(kinds); k++)
-		if (strcmp(kinds[k].kind, r->kind) == 0)
-			break;
-	if (p->exhausted || k == nitems(kinds)) {
-		log_error("request=%lld kind=%s ended the signer %d times: "
-		    "refused; keep it and report it", (long long)r->id,
-		    r->kind, ATTEMPTS_MAX);
-		problem(&r->problem, PR_SERVER_INTERNAL, "the request could "
-		    "not be processed; the operator has been told");
-		return request_refuse(r, true);
+		if (strcmp(kinds[k].name, r->kind) == 0)
+			return &kinds[k];
+	return NULL;
+}
+
+/* All that needs no database: 0 decided, 1 to be judged. */
+static int
+prove(struct signer *s, const struct plan *p, struct request *r)
+{
+	const struct kind *kind = kind_of(r);
+
+	if (!p->exhausted && kind != NULL)
+		return kind->prove(s, r);
+	log_error("request=%lld kind=%s ended the signer %d times: refused; "
+	    "keep it and report it", (long long)r->id, r->kind, ATTEMPTS_MAX);
+	problem(&r->problem, PR_SERVER_INTERNAL, "the request could not be "
+	    "processed; the operator has been told");
+	return request_refuse(r, true);
+}
+
+/* Judge what was proven, in order, as each may depend on one before it. */
+static void
+judge(struct signer *s, struct plan *p)
+{
+	size_t i, k, next = 0;
+
+	for (i = 0; i < p->n; i++) {
+		struct request *r = &p->requests[i];
+
+		if (next < p->njudged && p->judged[next] == r) {
+			kind_of(r)->judge(s, r);
+			next++;
+		}
+		for (k = 0; k < i; k++)
+			if (depends(r, &p->requests[k]))
+				r->verdict = KEEP;
 	}
-	rc = kinds[k].decide(s, r);
-	for (k = 0; rc == 0 && &p->requests[k] != r; k++)
-		if (depends(r, &p->requests[k]))
-			r->verdict = KEEP;
-	return rc;
 }
 
 static char *
@@ -108,72 +137,148 @@ id_or_null(int64_t id)
 static int
 apply(struct signer *s, struct request *r)
 {
-	switch (r->verdict) {
-	case KEEP:
+	if (r->verdict == KEEP)
 		return 0;
-	case REFUSE:
-		if (refuse_log(s, r) == -1)
-			return -1;
-		s->outcomes++;
-		return db_query(s->db, Q_OUTCOME_INSERT, NULL,
-		    ARGS(arg_int(r->id), arg_text("refused"),
-		    arg_bool(r->terminal), arg_text(problem_text(r)),
-		    arg_null(), arg_null()));
-	case DONE:
-		s->outcomes++;
-		return db_query(s->db, Q_OUTCOME_INSERT, NULL,
-		    ARGS(arg_int(r->id), arg_text("done"), arg_bool(true),
-		    arg_null(), id_or_null(r->account_result),
-		    id_or_null(r->certificate_result)));
-	case ISSUE:
-		return issue_write(s, r);
-	default:
-		s->outcomes++;
-		return account_apply(s, r);
+	if (r->verdict == ISSUE) {
+		issue_write(s, r);
+		return 0;
 	}
+	s->outcomes++;
+	if (r->verdict == DONE) {
+		write_row(s, WRITE_OUTCOME, ARGS(arg_int(r->id),
+		    arg_text("done"), arg_bool(true), arg_null(),
+		    id_or_null(r->account_result),
+		    id_or_null(r->certificate_result)));
+		return 0;
+	}
+	if (r->verdict != REFUSE) {
+		account_apply(s, r);
+		return 0;
+	}
+	write_row(s, WRITE_OUTCOME, ARGS(arg_int(r->id), arg_text("refused"),
+	    arg_bool(r->terminal), arg_text(problem_text(r)), arg_null(),
+	    arg_null()));
+	return refuse_log(s, r);
+}
+
+static bool
+stores(const struct plan *p, const struct issue *i)
+{
+	return issue_storable(i) && (p->results || p->result == i);
+}
+
+/* Which of the intents that have an end are still ours? */
+static void
+look_at_results(struct signer *s, struct plan *p)
+{
+	struct arg *cells = xcalloc(s->nopen + 1, 2 * sizeof(*cells));
+	struct issue *i;
+	size_t n = 0;
+
+	for (i = s->open; i != NULL; i = i->next) {
+		if (!stores(p, i))
+			continue;
+		i->ended = true;
+		cells[2 * n] = arg_int(i->intent);
+		cells[2 * n++ + 1] = arg_int(s->instance);
+	}
+	db_send_rows(s->db, Q_INTENT_LOCK, &p->held, cells, 2, n);
+	free(cells);
+}
+
+static void
+requests_read(struct signer *s, struct plan *p, const struct rows *rows)
+{
+	size_t i;
+
+	p->claimed = p->n = rows_count(rows);
+	p->requests = xcalloc(p->n + 1, sizeof(*p->requests));
+	p->judged = xcalloc(p->n + 1, sizeof(*p->judged));
+	for (i = 0; i < p->n; i++)
+		request_read(&p->requests[i], rows, i);
+	for (i = 0; i < p->n; i++)
+		if (prove(s, p, &p->requests[i]) == 1)
+			p->judged[p->njudged++] = &p->requests[i];
+}
+
+/* The first round trip: all that waits. */
+static int
+look(struct signer *s, struct plan *p)
+{
+	long long now = proc_monotonic_ms();
+	struct rows *rows = NULL;
+
+	db_send_begin(s->db);
+	look_at_results(s, p);
+	if (p->evidence > 0)
+		db_send(s->db, Q_EVIDENCE_WAITING, &p->waiting,
+		    ARGS(arg_int(horizon_from(&s->evidence, now)),
+		    arg_int((int64_t)p->evidence)));
+	if (p->only != 0)
+		db_send(s->db, Q_REQUEST_ONE, &rows, ARGS(arg_int(p->only)));
+	else if (p->claim > 0)
+		db_send(s->db, Q_REQUEST_CLAIM, &rows,
+		    ARGS(arg_int(horizon_from(&s->requests, now)),
+		    arg_int((int64_t)p->claim)));
+	if (db_settle(s->db) == -1)
+		return -1;
+	if (rows != NULL)
+		requests_read(s, p, rows);
+	rows_free(rows);
+	p->logged = p->waiting == NULL ? 0 : rows_count(p->waiting);
+	return 0;
+}
+
+/* The second: the head of the log, and what the requests ask. */
+static int
+ask(struct signer *s, struct plan *p)
+{
+	struct rows *head = NULL;
+	struct answers answers;
+
+	db_send(s->db, Q_LOG_LOCK, &head, NO_ARGS);
+	ask_send(s, p->judged, p->njudged, &answers);
+	if (db_settle(s->db) == -1)
+		return -1;
+	ask_take(p->judged, p->njudged, &answers);
+	s->log_size = log_head(head);
+	rows_free(head);
+	return s->log_size == -1 ? -1 : 0;
+}
+
+/* Ends of intents; one that is not ours any more came too late. */
+static int
+store(struct signer *s, struct plan *p)
+{
+	struct issue *i;
+	size_t k;
+
+	for (i = s->open; i != NULL; i = i->next) {
+		if (!i->ended)
+			continue;
+		p->done++;
+		for (k = 0; k < rows_count(p->held); k++)
+			if (row_int(p->held, k, 0) == i->intent)
+				break;
+		if (k < rows_count(p->held) && issue_store(s, i) == -1)
+			return -1;
+	}
+	return 0;
 }
 
 static int
-claim(struct signer *s, struct plan *p)
+claimed(struct signer *s, struct plan *p)
 {
-	struct rows *rows = NULL;
 	size_t i;
 
-	if (db_query(s->db, Q_REQUEST_CLAIM, &rows,
-	    ARGS(arg_int(p->only != 0 ? 0 :
-	    horizon_from(&s->requests, proc_monotonic_ms())), arg_int((int64_t)p->claim), arg_int(p->only))) == -1)
-		return -1;
-	p->n = rows_count(rows);
-	p->requests = xcalloc(p->n + 1, sizeof(*p->requests));
-	for (i = 0; i < p->n; i++)
-		request_read(&p->requests[i], rows, i);
-	rows_free(rows);
-	for (i = 0; i < p->n; i++)
-		if (decide(s, p, &p->requests[i]) == -1)
-			return -1;
+	judge(s, p);
 	for (i = 0; i < p->n; i++) {
 		if (apply(s, &p->requests[i]) == -1)
 			return -1;
 		if (p->requests[i].verdict == KEEP)
 			p->kept++;
 	}
-	p->claimed = p->n;
 	p->done += p->n - p->kept;
-	return 0;
-}
-
-static int
-store(struct signer *s, struct plan *p)
-{
-	struct issue *i;
-
-	for (i = s->open; i != NULL; i = i->next) {
-		if (!issue_storable(i) || (!p->results && p->result != i))
-			continue;
-		if (issue_store(s, i) == -1)
-			return -1;
-		p->done++;
-	}
 	return 0;
 }
 
@@ -182,22 +287,28 @@ steps(struct signer *s, struct plan *p)
 {
 	int n;
 
-	if (store(s, p) == -1)
+	if (look(s, p) == -1)
 		return -1;
-	if (refuse_due(s)) {
-		n = refuse_flush(s, false);
-		if (n == -1)
-			return -1;
-		p->done += (size_t)n;
-	}
-	if (p->evidence > 0) {
-		n = log_evidence(s, p->evidence);
-		if (n == -1)
-			return -1;
-		p->logged = (size_t)n;
-		p->done += (size_t)n;
-	}
-	return p->claim > 0 ? claim(s, p) : 0;
+	if (p->held == NULL && p->logged == 0 && p->n == 0 && !p->counts &&
+	    !refuse_due(s))
+		return 0;
+	if (ask(s, p) == -1 || store(s, p) == -1)
+		return -1;
+	n = refuse_flush(s, p->counts);
+	if (n == -1 ||
+	    (p->logged > 0 && log_evidence(s, p->waiting) == -1))
+		return -1;
+	p->done += (size_t)n + p->logged;
+	return claimed(s, p);
+}
+
+/* The third: all that was decided, and COMMIT.  0, or -1. */
+static int
+finish(struct signer *s)
+{
+	write_send(s);
+	db_send_commit(s->db);
+	return db_settle(s->db);
 }
 
 /* Intents go their way with the arena of the request; the rest ends here. */
@@ -213,15 +324,16 @@ plan_clear(struct signer *s, struct plan *p, bool committed)
 			horizon_saw(&s->requests, r->id);
 		if (committed && r->verdict == ISSUE) {
 			issue_push(s, r->issue);
-			jws_clear(&r->jws);
-			jwk_clear(&r->key);
+			request_close(r);
 			continue;
 		}
 		request_free(r);
 	}
 	free(p->requests);
-	p->requests = NULL;
-	p->n = 0;
+	free(p->judged);
+	rows_free(p->held);
+	rows_free(p->waiting);
+	write_clear(s);
 }
 
 /* 1: done, 0: nothing to do, -1: failed, and nothing happened. */
@@ -231,9 +343,10 @@ transaction(struct signer *s, struct plan *p)
 	bool ok, committed = false;
 
 	s->outcomes = 0;
-	ok = db_begin(s->db) == 0 && steps(s, p) == 0;
+	write_begin(s);
+	ok = steps(s, p) == 0;
 	if (ok && (p->done > 0 || p->kept > 0))
-		committed = ok = db_commit(s->db) == 0;
+		committed = ok = finish(s) == 0;
 	if (!committed)
 		db_rollback(s->db);
 	if (committed)
@@ -383,20 +496,11 @@ batch_pass(struct signer *s)
 void
 batch_end(struct signer *s)
 {
-	struct plan p = { .results = true };
+	struct plan p = { .results = true, .counts = true };
 
 	if (!s->sealed || s->db == NULL || !db_alive(s->db) ||
 	    !clock_right(s))
 		return;
-	s->outcomes = 0;
-	if (db_begin(s->db) == -1 || store(s, &p) == -1 ||
-	    refuse_flush(s, true) == -1 || db_commit(s->db) == -1) {
-		db_rollback(s->db);
+	if (transaction(s, &p) == -1)
 		log_warn("what was under way is left to the next start");
-		return;
-	}
-	issue_settle(s, true);
-	refuse_settle(s, true);
-	if (s->outcomes > 0)
-		doorbell_ring(s->conf, "acme");
 }

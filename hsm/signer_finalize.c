@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../db/db.h"
-#include "db/queries-signer.h"
 #include "../server/conf.h"
 #include "../server/ident.h"
 #include "../server/json.h"
@@ -18,17 +16,11 @@
 
 #define NAMES_MAX	1000	/* of an order; order_authorization.position */
 
-/* What proves which names (RFC 8555, 8.3: never a wildcard). */
-static const struct {
-	const char	*method;
-	bool		 wildcard;
-} methods[] = {
-	{ "http-01", false },
-};
-
 void
 proof_clear(struct proof *p)
 {
+	if (p == NULL)
+		return;
 	jws_clear(&p->order);
 	json_decref(p->payload);
 	p->payload = NULL;
@@ -138,107 +130,44 @@ csr_read(struct request *r, struct proof *proof)
 	return rc;
 }
 
-/* RFC 8555, 11.1: not an account's key, and not one of this CA.  1, or 0
- * with the problem, or -1: database. */
 static int
-key_check(struct signer *s, struct request *r, const struct csr *csr)
+not_a_ca_key(struct signer *s, struct request *r, const struct csr *csr)
 {
 	const struct policy *c = s->policy;
-	struct rows *rows = NULL;
-	bool known;
 
 	if ((csr->spki_len == c->spki_len &&
 	    memcmp(csr->spki, c->spki, csr->spki_len) == 0) ||
 	    (csr->spki_len == c->root_spki_len &&
-	    memcmp(csr->spki, c->root_spki, csr->spki_len) == 0)) {
-		problem(&r->problem, PR_BAD_CSR, "RFC 8555, 7.4: the key of "
-		    "the CSR is a key of this CA");
-		return 0;
-	}
-	if (db_query(s->db, Q_KEY_OWNER, &rows,
-	    ARGS(arg_bytes(csr->thumbprint, DIGEST_LEN))) == -1)
-		return -1;
-	known = rows_count(rows) > 0;
-	rows_free(rows);
-	if (known)
-		problem(&r->problem, PR_BAD_CSR, "RFC 8555, 11.1: the key of "
-		    "the CSR is an account key");
-	return known ? 0 : 1;
+	    memcmp(csr->spki, c->root_spki, csr->spki_len) == 0))
+		return problem(&r->problem, PR_BAD_CSR, "RFC 8555, 7.4: the "
+		    "key of the CSR is a key of this CA");
+	return 0;
 }
 
-static char *
-names_json(struct arena *a, const struct proof *proof)
-{
-	json_t *list = json_array(), *one, *allowed;
-	size_t i, k, len;
-	char *text;
-
-	for (i = 0; i < proof->nnames; i++) {
-		const struct ident *n = &proof->names[i];
-
-		allowed = json_array();
-		for (k = 0; k < nitems(methods); k++)
-			if (!n->wildcard || methods[k].wildcard)
-				json_array_append_new(allowed,
-				    json_string(methods[k].method));
-		one = json_object();
-		json_object_set_new(one, "type", json_string(n->type));
-		json_object_set_new(one, "value", json_string(n->value));
-		json_object_set_new(one, "wildcard",
-		    json_boolean(n->wildcard));
-		json_object_set_new(one, "methods", allowed);
-		json_array_append_new(list, one);
-	}
-	text = json_canonical(a, list, &len);
-	json_decref(list);
-	return text;
-}
-
-/* One row a name, in the order of the names. */
+/* Each name has evidence, and that is in the log: 1, or 0 decided. */
 static int
-evidence_judge(struct request *r, struct proof *proof,
-    const struct rows *rows)
+evidence_judge(struct signer *s, struct request *r)
 {
+	struct proof *p = r->proof;
 	size_t i;
 
-	if (rows_count(rows) != proof->nnames) {
-		problem(&r->problem, PR_SERVER_INTERNAL, "the evidence cannot "
-		    "be matched with the names");
-		return request_refuse(r, true);
-	}
-	proof->evidence = arena_alloc(r->arena,
-	    proof->nnames * sizeof(*proof->evidence));
-	for (i = 0; i < proof->nnames; i++) {
-		if (row_null(rows, i, 0)) {
+	for (i = 0; i < p->nnames; i++) {
+		if (p->evidence[i].id == 0) {
 			problem(&r->problem, PR_UNAUTHORIZED, "RFC 8555, 7.4: "
 			    "no valid proof of control over %s%.200s by this "
-			    "account", proof->names[i].wildcard ? "*." : "",
-			    proof->names[i].value);
+			    "account", p->names[i].wildcard ? "*." : "",
+			    p->names[i].value);
 			return request_refuse(r, true);
 		}
-		if (row_null(rows, i, 1)) {
+		if (p->evidence[i].index == -1)
+			p->evidence[i].index = log_evidence_index(s,
+			    p->evidence[i].id);
+		if (p->evidence[i].index == -1) {
 			r->verdict = KEEP;	/* not in the log yet */
 			return 0;
 		}
-		proof->evidence[i] = row_int(rows, i, 1);
 	}
 	return 1;
-}
-
-static int
-evidence_prove(struct signer *s, struct request *r, struct proof *proof)
-{
-	struct rows *rows = NULL;
-	int rc;
-
-	if (db_query(s->db, Q_EVIDENCE_FIND, &rows,
-	    ARGS(arg_int(r->account_id),
-	    arg_bytes(r->key.thumbprint, DIGEST_LEN),
-	    arg_text(names_json(r->arena, proof)))) == -1)
-		return -1;
-	rc = evidence_judge(r, proof, rows);
-	rows_free(rows);
-	return rc;
 }
 
 #ifdef CHANCERY_TEST_FAULTS
@@ -283,11 +212,12 @@ order_check(struct signer *s, struct request *r)
 }
 
 int
-finalize_prove(struct signer *s, struct request *r, struct proof *proof)
+finalize_prove(struct signer *s, struct request *r)
 {
+	struct proof *proof = arena_alloc(r->arena, sizeof(*proof));
 	int rc;
 
-	memset(proof, 0, sizeof(*proof));
+	r->proof = proof;
 	if (ownership_prove(s, r, proof) == -1)
 		return request_refuse(r, false);
 	rc = order_check(s, r);
@@ -303,25 +233,28 @@ finalize_prove(struct signer *s, struct request *r, struct proof *proof)
 	}
 	if (csr_read(r, proof) == -1 ||
 	    csr_names_check(&proof->csr, proof->names, proof->nnames,
-	    &r->problem) == -1)
+	    &r->problem) == -1 ||
+	    not_a_ca_key(s, r, &proof->csr) == -1)
 		return request_refuse(r, false);
-	rc = key_check(s, r, &proof->csr);
-	if (rc == -1)
-		return -1;
-	if (rc == 0)
-		return request_refuse(r, false);
-	return evidence_prove(s, r, proof);
+	r->asked_key = proof->csr.thumbprint;
+	return 1;
 }
 
 int
-finalize_decide(struct signer *s, struct request *r)
+finalize_permit(struct signer *s, struct request *r)
 {
-	struct proof proof;
-	int rc;
+	/* RFC 8555, 11.1 */
+	if (r->key_owner != 0) {
+		problem(&r->problem, PR_BAD_CSR, "RFC 8555, 11.1: the key of "
+		    "the CSR is an account key");
+		return request_refuse(r, false);
+	}
+	return evidence_judge(s, r);
+}
 
-	rc = finalize_prove(s, r, &proof);
-	if (rc == 1)
-		issue_make(s, r, &proof);
-	proof_clear(&proof);
-	return rc == -1 ? -1 : 0;
+void
+finalize_judge(struct signer *s, struct request *r)
+{
+	if (finalize_permit(s, r) == 1)
+		issue_make(s, r);
 }

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "../db/db.h"
-#include "db/queries-signer.h"
 #include "../db/log.h"
 #include "../server/log.h"
 #include "../server/mem.h"
@@ -47,7 +46,7 @@ evidence_json(struct arena *a, const struct proof *proof)
 
 	for (i = 0; i < proof->nnames; i++)
 		json_array_append_new(list, log_decimal(a,
-		    proof->evidence[i]));
+		    proof->evidence[i].index));
 	return list;
 }
 
@@ -142,8 +141,7 @@ tbs_make(struct signer *s, struct request *r, const struct proof *proof,
 }
 
 static void
-issue_fill(const struct policy *c, const struct request *r,
-    const struct proof *proof, struct issue *i)
+issue_fill(const struct policy *c, const struct request *r, struct issue *i)
 {
 	i->arena = r->arena;
 	i->request = r->id;
@@ -154,24 +152,24 @@ issue_fill(const struct policy *c, const struct request *r,
 	memcpy(i->key_id, c->key_id, KEY_ID_LEN);
 	i->issuer_spki = arena_memdup(r->arena, c->spki, c->spki_len);
 	i->issuer_spki_len = c->spki_len;
-	memcpy(i->spki_hash, proof->csr.spki_hash, DIGEST_LEN);
+	memcpy(i->spki_hash, r->proof->csr.spki_hash, DIGEST_LEN);
 	/* The certificate's secret: the digest of what asked for it. */
 	memcpy(i->public, r->jws.digest, SECRET_LEN);
 }
 
 void
-issue_make(struct signer *s, struct request *r, const struct proof *proof)
+issue_make(struct signer *s, struct request *r)
 {
 	struct issue *i = arena_alloc(r->arena, sizeof(*i));
 
-	issue_fill(s->policy, r, proof, i);
-	if (tbs_make(s, r, proof, i) == -1) {
+	issue_fill(s->policy, r, i);
+	if (tbs_make(s, r, r->proof, i) == -1) {
 		request_refuse(r, true);
 		return;
 	}
 	i->entry = arena_alloc(r->arena, sizeof(*i->entry));
 	if (log_entry_make(r->arena, "intent", s->now,
-	    intent_members(s->policy, r, proof, i), i->entry) == -1) {
+	    intent_members(s->policy, r, r->proof, i), i->entry) == -1) {
 		problem(&r->problem, PR_MALFORMED, "the order and its CSR "
 		    "are too large for an entry of the log (%d octets)",
 		    LOG_ENTRY_MAX);
@@ -182,15 +180,13 @@ issue_make(struct signer *s, struct request *r, const struct proof *proof)
 	r->verdict = ISSUE;
 }
 
-int
+void
 issue_write(struct signer *s, struct request *r)
 {
 	struct issue *i = r->issue;
 
-	i->intent = log_append(s->db, Q_LOG_LOCK, Q_LOG_APPEND, i->entry);
-	if (i->intent == -1)
-		return -1;
-	return db_query(s->db, Q_INTENT_INSERT, NULL, ARGS(arg_int(i->intent),
+	i->intent = write_entry(s, i->entry);
+	write_row(s, WRITE_INTENT, ARGS(arg_int(i->intent),
 	    arg_int(i->request), arg_int(i->order), arg_int(i->account),
 	    arg_int(i->issuer_id), arg_int(i->profile_id),
 	    arg_bytes(i->serial, i->serial_len),
@@ -233,8 +229,7 @@ out:
 }
 
 const char *
-issue_check(struct signer *s, struct issue *i, const struct request *r,
-    const struct proof *proof)
+issue_check(struct signer *s, struct issue *i, const struct request *r)
 {
 	const struct policy *c = s->policy;
 
@@ -244,9 +239,9 @@ issue_check(struct signer *s, struct issue *i, const struct request *r,
 		return "the announced octets are no certificate";
 	if (i->not_before < s->now - LATEST_START)
 		return "notBefore is too old";
-	if (lint_pass(s, r, proof, i,
+	if (lint_pass(s, r, r->proof, i,
 	    i->not_before + c->profile.backdate) == -1)
 		return "the announced octets are not what the request asks";
-	issue_fill(c, r, proof, i);
+	issue_fill(c, r, i);
 	return NULL;
 }

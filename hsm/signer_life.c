@@ -2,7 +2,8 @@
 /*
  * The signer's two connections.  One works; the other does nothing but hold
  * the lock on this run's row of `instance`, in a transaction that is renewed
- * each minute: while it is held, nobody takes over our intents.
+ * every few seconds, as PostgreSQL keeps for it every version of log_head:
+ * while it is held, nobody takes over our intents.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 #include "signer.h"
 
 #define ROLE		"chancery_signer"
-#define RENEW_MS	60000
+#define RENEW_MS	5000	/* as long, no dead row is removed */
 
 /* The statements of the connection that holds the row. */
 enum { L_PATIENT, L_INSERT, L_LOCK, L_END, L_BEFORE, L_COUNT };

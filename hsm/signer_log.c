@@ -16,7 +16,6 @@
 #include "../server/proc.h"
 #include "signer.h"
 
-#define ENTRY_MEMORY	(4u << 20)
 #define TEXT_MAX	16384		/* of one foreign text in an entry */
 
 /* Columns of the statement `evidence_waiting`. */
@@ -55,16 +54,15 @@ log_text(struct arena *a, const char *text)
 }
 
 int64_t
-log_write(struct signer *s, struct arena *a, const char *kind,
-    json_t *members)
+log_write(struct signer *s, const char *kind, json_t *members)
 {
-	struct log_entry entry;
+	struct log_entry *entry = arena_alloc(s->arena, sizeof(*entry));
 
-	if (log_entry_make(a, kind, s->now, members, &entry) == -1) {
+	if (log_entry_make(s->arena, kind, s->now, members, entry) == -1) {
 		log_error("an entry of kind %s does not fit the log", kind);
 		return -1;
 	}
-	return log_append(s->db, Q_LOG_LOCK, Q_LOG_APPEND, &entry);
+	return write_entry(s, entry);
 }
 
 /* The public form of an id, or null when its row is gone. */
@@ -118,43 +116,35 @@ validation_members(struct arena *a, const struct rows *rows, size_t r)
 	return o;
 }
 
-static int
-evidence_write(struct signer *s, const struct rows *rows, size_t r)
+int
+log_evidence(struct signer *s, const struct rows *rows)
 {
-	struct arena *a = arena_new(ENTRY_MEMORY);
-	int64_t index;
-	int rc = -1;
+	int64_t id, index;
+	size_t i;
 
-	index = log_write(s, a, "validation",
-	    validation_members(a, rows, r));
-	if (index >= 0)
-		rc = db_query(s->db, Q_EVIDENCE_LOGGED, NULL,
-		    ARGS(arg_int(row_int(rows, r, E_ID)), arg_int(index)));
-	arena_free(a);
-	return rc;
+	for (i = 0; i < rows_count(rows); i++) {
+		id = row_int(rows, i, E_ID);
+		index = log_write(s, "validation",
+		    validation_members(s->arena, rows, i));
+		if (index == -1)
+			return -1;
+		write_row(s, WRITE_EVIDENCE, ARGS(arg_int(id),
+		    arg_int(index)));
+		horizon_saw(&s->evidence, id);
+	}
+	return 0;
 }
 
-int
-log_evidence(struct signer *s, size_t limit)
+int64_t
+log_evidence_index(const struct signer *s, int64_t id)
 {
-	struct rows *rows = NULL;
-	size_t i, n;
-	int rc = -1;
+	const struct writing *w = &s->writing[WRITE_EVIDENCE];
+	size_t i;
 
-	if (db_query(s->db, Q_EVIDENCE_WAITING, &rows,
-	    ARGS(arg_int(horizon_from(&s->evidence, proc_monotonic_ms())),
-	    arg_int((int64_t)limit))) == -1)
-		return -1;
-	n = rows_count(rows);
-	for (i = 0; i < n; i++) {
-		if (evidence_write(s, rows, i) == -1)
-			goto out;
-		horizon_saw(&s->evidence, row_int(rows, i, E_ID));
-	}
-	rc = (int)n;
-out:
-	rows_free(rows);
-	return rc;
+	for (i = 0; i < w->nrows; i++)
+		if (w->cells[2 * i].i == id)
+			return w->cells[2 * i + 1].i;
+	return -1;
 }
 
 int

@@ -79,21 +79,37 @@ announced(const struct issue *i, const struct rows *rows, size_t row)
 	return same;
 }
 
+/* What the judgement of one request needs to know. */
+static int
+ask(struct signer *s, struct request *r)
+{
+	struct answers a;
+
+	ask_send(s, &r, 1, &a);
+	if (db_settle(s->db) == -1)
+		return -1;
+	ask_take(&r, 1, &a);
+	return 0;
+}
+
 /* Prove the request as if it had just come: 1 decided, 0 later, -1 db. */
 static int
 prove_again(struct signer *s, struct request *r, struct issue *i)
 {
-	struct proof proof;
 	int rc;
 
-	rc = finalize_prove(s, r, &proof);
+	rc = finalize_prove(s, r);
 	if (rc == 1) {
-		i->abandon = issue_check(s, i, r, &proof);
-	} else if (rc == 0 && r->verdict == REFUSE) {
+		if (ask(s, r) == -1)
+			return -1;
+		rc = finalize_permit(s, r);
+	}
+	if (rc == 1) {
+		i->abandon = issue_check(s, i, r);
+	} else if (r->verdict == REFUSE) {
 		i->abandon = arena_strdup(i->arena, r->problem.detail);
 		rc = 1;
 	}
-	proof_clear(&proof);
 	return rc;
 }
 
@@ -104,8 +120,7 @@ adopt(struct signer *s, struct request *r, struct issue *i)
 	log_info("intent=%lld taken up again%s%s", (long long)i->intent,
 	    i->abandon == NULL ? "" : ", to be abandoned: ",
 	    i->abandon == NULL ? "" : i->abandon);
-	jws_clear(&r->jws);
-	jwk_clear(&r->key);
+	request_close(r);
 	i->arena = r->arena;
 	issue_push(s, i);
 }

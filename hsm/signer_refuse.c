@@ -17,7 +17,6 @@
 
 #define WINDOW_MS	60000
 #define REFUSALS_MAX	4096	/* beyond: all accounts count as one */
-#define ENTRY_MEMORY	(1u << 20)
 
 /* The kinds that a row can have; the text outlives the request. */
 static const char *const kinds[] = {
@@ -66,9 +65,8 @@ refusal_find(struct signer *s, const struct request *r)
 static int
 refusal_write(struct signer *s, const struct refusal *f, uint64_t count)
 {
-	struct arena *a = arena_new(ENTRY_MEMORY);
+	struct arena *a = s->arena;
 	json_t *o = json_object();
-	int64_t index;
 
 	json_object_set_new(o, "request", json_string(f->kind));
 	json_object_set_new(o, "reason", json_string(problem_urn(f->reason)));
@@ -77,9 +75,7 @@ refusal_write(struct signer *s, const struct refusal *f, uint64_t count)
 	    json_null() : json_string(f->account_public));
 	json_object_set_new(o, "count", log_decimal(a, (int64_t)count));
 	json_object_set_new(o, "digest", log_b64u(a, f->digest, DIGEST_LEN));
-	index = log_write(s, a, "refused", o);
-	arena_free(a);
-	return index == -1 ? -1 : 0;
+	return log_write(s, "refused", o) == -1 ? -1 : 0;
 }
 
 int

@@ -83,10 +83,18 @@ request_read(struct request *r, const struct rows *rows, size_t row)
 }
 
 void
-request_free(struct request *r)
+request_close(struct request *r)
 {
 	jws_clear(&r->jws);
 	jwk_clear(&r->key);
+	proof_clear(r->proof);
+	r->proof = NULL;
+}
+
+void
+request_free(struct request *r)
+{
+	request_close(r);
 	if (r->issue != NULL)
 		issue_free(r->issue);
 	else

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "../db/db.h"
-#include "db/queries-signer.h"
 #include "../server/json.h"
 #include "../server/log.h"
 #include "../server/mem.h"
@@ -167,16 +166,16 @@ store_issued(struct signer *s, struct issue *i)
 	    (long long)i->account);
 	json_object_set_new(o, "certificate",
 	    log_b64u(i->arena, i->der, i->der_len));
-	index = log_write(s, i->arena, "issued", o);
+	index = log_write(s, "issued", o);
 	if (index == -1)
 		return -1;
-	return db_query(s->db, Q_RESULT_INSERT, NULL, ARGS(
-	    arg_int(i->intent), arg_int(index),
+	write_row(s, WRITE_RESULT, ARGS(arg_int(i->intent), arg_int(index),
 	    arg_bytes(i->public, SECRET_LEN),
 	    arg_bytes(i->serial, i->serial_len), arg_int(i->order),
 	    arg_int(i->account), arg_int(i->issuer_id),
 	    arg_bytes(i->der, i->der_len), arg_int(i->not_before),
 	    arg_int(i->not_after), arg_int(i->request)));
+	return 0;
 }
 
 static int
@@ -189,7 +188,7 @@ store_abandoned(struct signer *s, struct issue *i)
 	char *text;
 
 	json_object_set_new(o, "reason", log_text(i->arena, i->abandon));
-	index = log_write(s, i->arena, "abandoned", o);
+	index = log_write(s, "abandoned", o);
 	if (index == -1)
 		return -1;
 	problem(&p, PR_SERVER_INTERNAL, "the certificate could not be issued "
@@ -199,30 +198,19 @@ store_abandoned(struct signer *s, struct issue *i)
 	json_decref(doc);
 	log_warn("intent=%lld abandoned: %s", (long long)i->intent,
 	    i->abandon);
-	return db_query(s->db, Q_INTENT_ABANDON, NULL,
-	    ARGS(arg_int(i->intent), arg_int(index), arg_int(i->request),
-	    arg_text(text)));
+	write_row(s, WRITE_ABANDONED, ARGS(arg_int(i->intent), arg_int(index),
+	    arg_int(i->request), arg_text(text)));
+	return 0;
 }
 
 int
 issue_store(struct signer *s, struct issue *i)
 {
-	struct rows *rows = NULL;
-	size_t held;
-
-	if (db_query(s->db, Q_INTENT_LOCK, &rows, ARGS(arg_int(i->intent),
-	    arg_int(s->instance))) == -1)
-		return -1;
-	held = rows_count(rows);
-	rows_free(rows);
-	i->ended = true;
-	if (held == 0)
-		return 0;	/* ended already, or taken over: too late */
 	if ((i->abandon != NULL ? store_abandoned(s, i) :
 	    store_issued(s, i)) == -1)
 		return -1;
 	s->outcomes++;
-	return 1;
+	return 0;
 }
 
 int

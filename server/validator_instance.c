@@ -16,7 +16,7 @@
 
 #include "db/queries-validator.h"
 
-#define RENEW_MS	60000
+#define RENEW_MS	5000
 #define RETRY_MS	1000
 
 struct instance {
