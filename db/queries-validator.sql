@@ -30,8 +30,8 @@ UPDATE chancery.instance SET ended = clock_timestamp() WHERE id = $1::bigint;
 -- name: challenge_waiting
 -- Clients that are ready and have no evidence yet: at most $1, without those
 -- in our hands ($2), with ids from $3 on and below $4.  Most rows of the range
--- are done: they are left out before anything is joined.  The lock only keeps
--- two validators from the same row in the same moment.
+-- are done: they are left out before anything is joined.  Nothing is locked: of
+-- two validators that take the same row the first to finish has decided.
 WITH waiting AS MATERIALIZED (
 	SELECT r.id FROM chancery.challenge_ready r
 	WHERE r.id >= $3::bigint AND r.id < $4::bigint
@@ -53,8 +53,7 @@ WHERE r.id <> ALL ($2::text::bigint[])
     AND k.status = 'valid'
     AND a.expires > statement_timestamp()
 ORDER BY r.id
-LIMIT $1::bigint
-FOR NO KEY UPDATE OF r SKIP LOCKED;
+LIMIT $1::bigint;
 
 -- name: challenge_attempt
 UPDATE chancery.challenge_ready SET attempts = attempts + 1

@@ -81,26 +81,35 @@ answer_check(const struct resolve_question *q, struct resolve_answer *a)
 }
 
 enum ask_result
-ask_resolver(const struct conf *conf, enum resolve_type type,
+ask_resolver(const struct conf *conf, int *fd, enum resolve_type type,
     const char *name, long long deadline, struct resolve_answer *a)
 {
 	struct resolve_question	q;
 	enum ask_result		rc = ASK_LATE;
-	int			fd;
 
 	memset(&q, 0, sizeof(q));
 	q.type = (uint32_t)type;
 	strncpy(q.name, name, sizeof(q.name) - 1);
-	while ((fd = reach(conf, "resolver", deadline)) != -1) {
-		rc = exchange(fd, &q, sizeof(q), a, sizeof(*a), deadline);
-		close(fd);
+	while (*fd != -1 || (*fd = reach(conf, "resolver", deadline)) != -1) {
+		rc = exchange(*fd, &q, sizeof(q), a, sizeof(*a), deadline);
 		if (rc == ASK_DONE && answer_check(&q, a) == -1)
 			rc = ASK_GONE;
+		if (rc == ASK_DONE)
+			return rc;
+		ask_close(fd);
 		if (rc != ASK_GONE || proc_monotonic_ms() >= deadline)
 			return rc;
 		nap(PAUSE_MS);
 	}
 	return ASK_LATE;
+}
+
+void
+ask_close(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
 }
 
 const unsigned char *

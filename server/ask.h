@@ -22,10 +22,14 @@ enum ask_result {
 
 /*
  * Ask chancery-resolver; where it is being restarted, again until the
- * deadline.
+ * deadline.  The connection is in *fd, -1 before the first of some questions;
+ * close it after the last, since a resolver that is to be recycled waits.
  */
-enum ask_result	ask_resolver(const struct conf *, enum resolve_type,
-	    const char *name, long long deadline, struct resolve_answer *);
+enum ask_result	ask_resolver(const struct conf *, int *fd,
+	    enum resolve_type, const char *name, long long deadline,
+	    struct resolve_answer *);
+/* Close what is open; -1 afterwards. */
+void	ask_close(int *fd);
 /* Record `i` of an answer. */
 const unsigned char *ask_record(const struct resolve_answer *, size_t i,
 	    size_t *len);

@@ -1,350 +1,332 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The GET of a validation, with libcurl: address pinned and seen again before
- * connect(2), no proxy, no credentials, no redirects, no certificate check
- * (RFC 8555, 8.3 asks for none on a redirect to https), body kept up to
- * PROBE_BODY_MAX octets.
+ * The GET of a validation: a socket that connects to the one address that
+ * the validator allowed, each wait bounded by a deadline, and TLS where a
+ * redirect went to https.  OpenSSL is first touched then: a child that asks
+ * by plain HTTP, as nearly all do, never pays for it.
  */
-#include <arpa/inet.h>
-#include <curl/curl.h>
 #include <errno.h>
-#include <openssl/crypto.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <netinet/in.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <poll.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "fetch.h"
+#include "http_get.h"
 #include "mem.h"
+#include "proc.h"
+#include "url.h"
 
-#define AGENT	"Chancery/" VERSION " (ACME http-01 validation)"
+#define PIECE	4096
 
 /* One GET under way. */
 struct get {
-	CURL				*curl;
 	const struct probe_request	*request;
 	struct probe_reply		*reply;
-	bool				 enough;	/* stopped by us */
-	char				 url[HOP_HOST + HOP_TARGET + 32];
-	char				 pin[HOP_HOST + ADDRESS_TEXT + 16];
+	int				 fd;
+	SSL				*ssl;		/* NULL: none */
+	long long			 deadline;
 };
 
 static const struct {
-	CURLcode		code;
+	int			error;
 	enum probe_outcome	outcome;
-} outcomes[] = {
-	{ CURLE_OK, PROBE_ANSWER },
-	{ CURLE_COULDNT_CONNECT, PROBE_UNREACHABLE },
-	{ CURLE_OPERATION_TIMEDOUT, PROBE_SLOW },
-	{ CURLE_GOT_NOTHING, PROBE_CLOSED },
-	{ CURLE_SEND_ERROR, PROBE_CLOSED },
-	{ CURLE_RECV_ERROR, PROBE_CLOSED },
-	{ CURLE_PARTIAL_FILE, PROBE_CLOSED },
-	{ CURLE_SSL_CONNECT_ERROR, PROBE_TLS },
-	{ CURLE_SSL_CERTPROBLEM, PROBE_TLS },
-	{ CURLE_SSL_CIPHER, PROBE_TLS },
-	{ CURLE_PEER_FAILED_VERIFICATION, PROBE_TLS },
-	{ CURLE_WEIRD_SERVER_REPLY, PROBE_NOT_HTTP },
-	{ CURLE_UNSUPPORTED_PROTOCOL, PROBE_NOT_HTTP },
-	{ CURLE_BAD_CONTENT_ENCODING, PROBE_NOT_HTTP },
-	{ CURLE_HTTP2, PROBE_NOT_HTTP },
+} connect_errors[] = {
+	{ ECONNREFUSED, PROBE_REFUSED },
+	{ ETIMEDOUT, PROBE_NO_CONNECTION },
+	{ EMFILE, PROBE_BROKEN },
+	{ ENFILE, PROBE_BROKEN },
+	{ ENOBUFS, PROBE_BROKEN },
+	{ ENOMEM, PROBE_BROKEN },
 };
 
-static bool
-is_redirect(long status)
+static int
+end_as(struct get *g, enum probe_outcome outcome)
 {
-	return status == 301 || status == 302 || status == 307 ||
-	    status == 308;
+	g->reply->outcome = outcome;
+	return -1;
 }
 
-/* Copy a name of two labels or more, in lower case: letters, digits, "-". */
 static int
-copy_host(const char *from, char *to)
+end_connect(struct get *g, int error)
 {
-	size_t	len = strlen(from), label = 0;
-	bool	letters = false, dots = false;
+	for (size_t i = 0; i < nitems(connect_errors); i++)
+		if (connect_errors[i].error == error)
+			return end_as(g, connect_errors[i].outcome);
+	return end_as(g, PROBE_UNREACHABLE);
+}
 
-	if (len == 0 || len >= HOP_HOST)
-		return -1;
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)from[i];
+/* Until the socket is ready; -1 when the time is over. */
+static int
+wait_ready(struct get *g, short events, long long deadline)
+{
+	struct pollfd	p = { .fd = g->fd, .events = events };
+	long long	left;
+	int		n;
 
-		if (c == '.') {
-			if (label == 0)
-				return -1;
-			label = 0;
-			letters = false;
-			dots = true;
-		} else if (c >= 'A' && c <= 'Z')
-			c |= 0x20;
-		if (c != '.') {
-			if (!((c >= 'a' && c <= 'z') || c == '-' ||
-			    (c >= '0' && c <= '9')) || ++label > 63)
-				return -1;
-			letters |= c >= 'a' && c <= 'z';
-		}
-		to[i] = (char)c;
+	do {
+		left = deadline - proc_monotonic_ms();
+		if (left <= 0)
+			return -1;
+		n = poll(&p, 1, (int)left);
+	} while (n == 0 || (n == -1 && errno == EINTR));
+	return n == 1 ? 0 : -1;
+}
+
+/* What we are connected to, asked of the kernel. */
+static int
+note_peer(struct get *g)
+{
+	struct sockaddr_storage	ss;
+	socklen_t		len = sizeof(ss);
+
+	if (getpeername(g->fd, (struct sockaddr *)&ss, &len) == -1)
+		return end_as(g, PROBE_CLOSED);
+	if (address_from_sockaddr((struct sockaddr *)&ss,
+	    g->reply->peer) == -1)
+		return end_as(g, PROBE_BROKEN);
+	return 0;
+}
+
+static socklen_t
+address_to_sockaddr(const unsigned char addr[ADDRESS_LEN], uint32_t port,
+    struct sockaddr_storage *ss)
+{
+	struct sockaddr_in	sin = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
+	};
+	struct sockaddr_in6	sin6 = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons((uint16_t)port),
+	};
+
+	if (address_is_v4(addr)) {
+		memcpy(&sin.sin_addr, addr + ADDRESS_LEN - 4, 4);
+		memcpy(ss, &sin, sizeof(sin));
+		return sizeof(sin);
 	}
-	to[len] = '\0';
-	/* A last label without letters is an address (RFC 3696, 2). */
-	return letters && dots ? 0 : -1;
+	memcpy(&sin6.sin6_addr, addr, ADDRESS_LEN);
+	memcpy(ss, &sin6, sizeof(sin6));
+	return sizeof(sin6);
 }
 
-/* Path and query, as they go into the request line. */
 static int
-copy_target(const char *path, const char *query, char *to)
+dial(struct get *g)
 {
-	int	n;
+	const struct probe_request	*q = g->request;
+	struct sockaddr_storage		 ss;
+	socklen_t			 len;
+	int				 error = 0;
 
-	n = snprintf(to, HOP_TARGET, "%s%s%s", path,
-	    query == NULL ? "" : "?", query == NULL ? "" : query);
-	if (n <= 0 || n >= HOP_TARGET || to[0] != '/')
-		return -1;
-	for (int i = 0; i < n; i++)
-		if (to[i] <= 0x20 || to[i] >= 0x7f)
+	len = address_to_sockaddr(q->addr, q->hop.port, &ss);
+	g->fd = socket(ss.ss_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (g->fd == -1)
+		return end_connect(g, errno);
+	if (connect(g->fd, (struct sockaddr *)&ss, len) == 0)
+		return note_peer(g);
+	if (errno != EINPROGRESS)
+		return end_connect(g, errno);
+	if (wait_ready(g, POLLOUT, g->deadline - q->total_ms +
+	    q->connect_ms) == -1)
+		return end_as(g, PROBE_NO_CONNECTION);
+	len = sizeof(error);
+	if (getsockopt(g->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		return end_as(g, PROBE_BROKEN);
+	return error != 0 ? end_connect(g, error) : note_peer(g);
+}
+
+/*
+ * For https, where a redirect asked for it: any certificate will do
+ * (RFC 8555, 8.3), and an end without close_notify is an end.
+ */
+static SSL_CTX *
+tls_context(void)
+{
+	static const unsigned char	 alpn[] = "\x08http/1.1";
+	static SSL_CTX			*ctx;
+
+	if (ctx != NULL)
+		return ctx;
+	/* No configuration file may load an engine or provider here. */
+	OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	ctx = SSL_CTX_new(TLS_client_method());
+	if (ctx == NULL)
+		return NULL;
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF |
+	    SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+	    SSL_OP_NO_TICKET);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1);
+	return ctx;
+}
+
+/* After a call of OpenSSL that did not succeed: 0 to try it again. */
+static int
+tls_wait(struct get *g, int rc, enum probe_outcome otherwise)
+{
+	int	why = SSL_get_error(g->ssl, rc);
+	short	events = why == SSL_ERROR_WANT_WRITE ? POLLOUT : POLLIN;
+
+	if (why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
+		return end_as(g, why == SSL_ERROR_SSL ? PROBE_TLS : otherwise);
+	if (wait_ready(g, events, g->deadline) == -1)
+		return end_as(g, PROBE_SLOW);
+	ERR_clear_error();
+	return 0;
+}
+
+static int
+shake_hands(struct get *g)
+{
+	SSL_CTX	*ctx = tls_context();
+	int	 rc;
+
+	if (ctx == NULL || (g->ssl = SSL_new(ctx)) == NULL ||
+	    SSL_set_fd(g->ssl, g->fd) != 1 ||
+	    SSL_set_tlsext_host_name(g->ssl, g->request->hop.host) != 1)
+		return end_as(g, PROBE_BROKEN);
+	ERR_clear_error();
+	while ((rc = SSL_connect(g->ssl)) != 1)
+		if (tls_wait(g, rc, PROBE_TLS) == -1)
 			return -1;
 	return 0;
 }
 
-static int
-copy_port(const char *text, uint32_t *port)
+/* Some octets out; the number, or -1 with the outcome. */
+static ssize_t
+put(struct get *g, const char *data, size_t len)
 {
-	unsigned long	n = 0;
+	ssize_t	n;
 
-	*port = 0;
-	if (text == NULL)
-		return 0;
-	n = strtoul(text, NULL, 10);
-	if (n == 0 || n > 65535)
-		return -1;
-	*port = (uint32_t)n;
+	for (;;) {
+		if (g->ssl != NULL) {
+			n = SSL_write(g->ssl, data, (int)len);
+			if (n > 0)
+				return n;
+			if (tls_wait(g, (int)n, PROBE_CLOSED) == -1)
+				return -1;
+			continue;
+		}
+		n = send(g->fd, data, len, MSG_NOSIGNAL);
+		if (n >= 0)
+			return n;
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return end_as(g, PROBE_CLOSED);
+		if (wait_ready(g, POLLOUT, g->deadline) == -1)
+			return end_as(g, PROBE_SLOW);
+	}
+}
+
+/* Some octets in; 0 at the end, -1 with the outcome. */
+static ssize_t
+take(struct get *g, char *data, size_t len)
+{
+	ssize_t	n;
+
+	for (;;) {
+		if (g->ssl != NULL) {
+			n = SSL_read(g->ssl, data, (int)len);
+			if (n > 0)
+				return n;
+			if (SSL_get_error(g->ssl, (int)n) ==
+			    SSL_ERROR_ZERO_RETURN)
+				return 0;
+			if (tls_wait(g, (int)n, PROBE_CLOSED) == -1)
+				return -1;
+			continue;
+		}
+		/* The host needs a moment: ask for data when there are. */
+		if (wait_ready(g, POLLIN, g->deadline) == -1)
+			return end_as(g, PROBE_SLOW);
+		n = recv(g->fd, data, len, 0);
+		if (n >= 0)
+			return n;
+		if (errno != EINTR && errno != EAGAIN)
+			return end_as(g, PROBE_CLOSED);
+	}
+}
+
+static int
+ask(struct get *g)
+{
+	char	text[HTTP_REQUEST_MAX];
+	size_t	len = http_get_request(&g->request->hop, text), sent = 0;
+	ssize_t	n;
+
+	while (sent < len) {
+		n = put(g, text + sent, len - sent);
+		if (n == -1)
+			return -1;
+		sent += (size_t)n;
+	}
 	return 0;
 }
 
-/* The parts of a URL that curl has parsed. */
+/* The response, to its end or as much of it as is wanted. */
 static int
-split(CURLU *u, struct hop *hop)
+hear(struct get *g, struct http_response *a)
 {
-	char	*scheme = NULL, *user = NULL, *host = NULL, *port = NULL,
-		*path = NULL, *query = NULL;
-	int	 rc = -1;
+	enum http_progress	progress = HTTP_MORE;
+	char			data[PIECE];
+	ssize_t			n;
 
-	curl_url_get(u, CURLUPART_USER, &user, 0);
-	curl_url_get(u, CURLUPART_PORT, &port, 0);
-	curl_url_get(u, CURLUPART_QUERY, &query, 0);
-	if (user != NULL ||
-	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-	    curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
-	    curl_url_get(u, CURLUPART_PATH, &path, 0) != CURLUE_OK)
-		goto out;
-	hop->https = strcasecmp(scheme, "https") == 0;
-	if (!hop->https && strcasecmp(scheme, "http") != 0)
-		goto out;
-	if (copy_host(host, hop->host) == -1 ||
-	    copy_port(port, &hop->port) == -1 ||
-	    copy_target(path, query, hop->target) == -1)
-		goto out;
-	rc = 0;
-out:
-	curl_free(scheme);
-	curl_free(user);
-	curl_free(host);
-	curl_free(port);
-	curl_free(path);
-	curl_free(query);
-	return rc;
-}
-
-int
-fetch_location(const char *base, const char *location, struct hop *hop)
-{
-	CURLU	*u = NULL;
-	int	 rc = -1;
-
-	memset(hop, 0, sizeof(*hop));
-	u = curl_url();
-	if (u == NULL)
-		goto out;
-	if (curl_url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK &&
-	    curl_url_set(u, CURLUPART_URL, location, 0) == CURLUE_OK)
-		rc = split(u, hop);
-out:
-	curl_url_cleanup(u);
-	if (rc == -1)
-		memset(hop, 0, sizeof(*hop));
-	return rc;
-}
-
-/* Keep the start of a body; of a redirect's body nothing is wanted. */
-static size_t
-take_body(char *data, size_t size, size_t count, void *arg)
-{
-	struct get		*g = arg;
-	struct probe_reply	*r = g->reply;
-	size_t			 len = size * count, room;
-	long			 status = 0;
-
-	curl_easy_getinfo(g->curl, CURLINFO_RESPONSE_CODE, &status);
-	room = sizeof(r->body) - r->body_len;
-	if (is_redirect(status) || len > room) {
-		g->enough = true;
-		r->body_more = len > room;
-		len = is_redirect(status) ? 0 : room;
+	while (progress == HTTP_MORE) {
+		/* A host that never pauses has no more time than others. */
+		if (proc_monotonic_ms() >= g->deadline)
+			return end_as(g, PROBE_SLOW);
+		n = take(g, data, sizeof(data));
+		if (n == -1)
+			return -1;
+		progress = n == 0 ? http_response_end(a) :
+		    http_response_feed(a, data, (size_t)n);
 	}
-	memcpy(r->body + r->body_len, data, len);
-	r->body_len += (uint32_t)len;
-	return g->enough ? 0 : len;
-}
-
-/* The last gate: only the address that the validator allowed. */
-static curl_socket_t
-open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
-{
-	struct get	*g = arg;
-	unsigned char	 addr[ADDRESS_LEN];
-
-	if (purpose != CURLSOCKTYPE_IPCXN ||
-	    address_from_sockaddr(&to->addr, addr) == -1 ||
-	    memcmp(addr, g->request->addr, sizeof(addr)) != 0)
-		return CURL_SOCKET_BAD;
-	return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+	if (progress == HTTP_DONE)
+		return 0;
+	return end_as(g, progress == HTTP_CUT ? PROBE_CLOSED : PROBE_NOT_HTTP);
 }
 
 static void
-set_limits(CURL *c, const struct probe_request *q)
-{
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR,
-	    q->hop.https ? "https" : "http");
-	curl_easy_setopt(c, CURLOPT_REDIR_PROTOCOLS_STR, "");
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(c, CURLOPT_PROXY, "");
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(c, CURLOPT_HTTP09_ALLOWED, 0L);
-	curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
-	curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
-	curl_easy_setopt(c, CURLOPT_CAINFO, NULL);
-	curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
-	curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
-	curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)q->connect_ms);
-	curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)q->total_ms);
-	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 16384L);
-	curl_easy_setopt(c, CURLOPT_USERAGENT, AGENT);
-	curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
-}
-
-static CURLcode
-perform(struct get *g)
-{
-	struct curl_slist	*pins = NULL, *headers = NULL;
-	CURLcode		 code = CURLE_OUT_OF_MEMORY;
-
-	pins = curl_slist_append(NULL, g->pin);
-	headers = curl_slist_append(NULL, "Connection: close");
-	if (pins == NULL || headers == NULL)
-		goto out;
-	set_limits(g->curl, g->request);
-	curl_easy_setopt(g->curl, CURLOPT_URL, g->url);
-	curl_easy_setopt(g->curl, CURLOPT_RESOLVE, pins);
-	curl_easy_setopt(g->curl, CURLOPT_HTTPHEADER, headers);
-	curl_easy_setopt(g->curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-	curl_easy_setopt(g->curl, CURLOPT_OPENSOCKETDATA, g);
-	curl_easy_setopt(g->curl, CURLOPT_WRITEFUNCTION, take_body);
-	curl_easy_setopt(g->curl, CURLOPT_WRITEDATA, g);
-	code = curl_easy_perform(g->curl);
-out:
-	curl_easy_setopt(g->curl, CURLOPT_RESOLVE, NULL);
-	curl_easy_setopt(g->curl, CURLOPT_HTTPHEADER, NULL);
-	curl_slist_free_all(pins);
-	curl_slist_free_all(headers);
-	return code;
-}
-
-/* What curl's code means, looked at more closely where it is coarse. */
-static enum probe_outcome
-outcome_of(struct get *g, CURLcode code)
-{
-	curl_off_t	connected = 0;
-	long		error = 0;
-
-	if (g->enough && code == CURLE_WRITE_ERROR)
-		return PROBE_ANSWER;
-	curl_easy_getinfo(g->curl, CURLINFO_CONNECT_TIME_T, &connected);
-	curl_easy_getinfo(g->curl, CURLINFO_OS_ERRNO, &error);
-	if (code == CURLE_COULDNT_CONNECT && error == ECONNREFUSED)
-		return PROBE_REFUSED;
-	if (code == CURLE_OPERATION_TIMEDOUT && connected == 0)
-		return PROBE_NO_CONNECTION;
-	for (size_t i = 0; i < nitems(outcomes); i++)
-		if (outcomes[i].code == code)
-			return outcomes[i].outcome;
-	return PROBE_BROKEN;
-}
-
-static void
-note_peer(struct get *g)
-{
-	char		*text = NULL;
-	unsigned char	 octets[ADDRESS_LEN];
-	struct probe_reply *r = g->reply;
-
-	if (curl_easy_getinfo(g->curl, CURLINFO_PRIMARY_IP, &text) !=
-	    CURLE_OK || text == NULL)
-		return;
-	if (inet_pton(AF_INET, text, octets) == 1)
-		address_from_octets(octets, 4, r->peer);
-	else if (inet_pton(AF_INET6, text, octets) == 1)
-		address_from_octets(octets, 16, r->peer);
-}
-
-/* Exactly one Location that we can follow. */
-static enum probe_outcome
-note_redirect(struct get *g)
-{
-	struct curl_header	*h = NULL;
-
-	if (curl_easy_header(g->curl, "Location", 0, CURLH_HEADER, -1, &h) !=
-	    CURLHE_OK || h->amount != 1 ||
-	    fetch_location(g->url, h->value, &g->reply->next) == -1)
-		return PROBE_BAD_REDIRECT;
-	return PROBE_REDIRECT;
-}
-
-static void
-finish(struct get *g, CURLcode code)
+report(struct get *g, const struct http_response *a)
 {
 	struct probe_reply	*r = g->reply;
-	long			 status = 0;
 
-	r->outcome = outcome_of(g, code);
-	note_peer(g);
-	curl_easy_getinfo(g->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status > 0 && status < 1000)
-		r->status = (uint32_t)status;
-	if (r->outcome == PROBE_ANSWER && is_redirect(status))
-		r->outcome = note_redirect(g);
+	r->outcome = PROBE_ANSWER;
+	if (http_is_redirect(a->status))
+		r->outcome = a->nlocation == 1 &&
+		    url_follow(&g->request->hop, a->location,
+		    &r->next) == 0 ? PROBE_REDIRECT : PROBE_BAD_REDIRECT;
+	r->body_len = (uint32_t)a->body_len;
+	r->body_more = a->body_more;
+	memcpy(r->body, a->body, a->body_len);
 }
 
 void
 fetch(const struct probe_request *q, struct probe_reply *r)
 {
-	struct get	g = { .request = q, .reply = r };
-	char		addr[ADDRESS_TEXT];
+	static struct http_response	answer;
+	struct get			g = {
+		.request = q,
+		.reply = r,
+		.fd = -1,
+		.deadline = proc_monotonic_ms() + q->total_ms,
+	};
 
 	memset(r, 0, sizeof(*r));
-	r->outcome = PROBE_BROKEN;
-	/* No configuration file may load an engine or provider here. */
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	g.curl = curl_easy_init();
-	if (g.curl == NULL)
-		return;
-	address_print(q->addr, addr);
-	snprintf(g.url, sizeof(g.url), "%s://%s:%u%s",
-	    q->hop.https ? "https" : "http", q->hop.host,
-	    (unsigned)q->hop.port, q->hop.target);
-	snprintf(g.pin, sizeof(g.pin), "%s:%u:%s", q->hop.host,
-	    (unsigned)q->hop.port, addr);
-	finish(&g, perform(&g));
-	curl_easy_cleanup(g.curl);
+	http_response_init(&answer);
+	if (dial(&g) == 0 && (!q->hop.https || shake_hands(&g) == 0) &&
+	    ask(&g) == 0 && hear(&g, &answer) == 0)
+		report(&g, &answer);
+	r->status = answer.status;
+	if (g.ssl != NULL)
+		SSL_free(g.ssl);
+	if (g.fd != -1)
+		close(g.fd);
 }

@@ -2,8 +2,8 @@
 /*
  * chancery-probe: a zygote that the validator connects to once for each
  * challenge.  It accepts, forks a child for the connection and reaps; it
- * reads nothing from anybody and touches neither libcurl nor TLS, so that
- * every child starts from the same small, clean memory.
+ * reads nothing from anybody and touches nothing of TLS, so that every child
+ * starts from the same small, clean memory.
  */
 #include <errno.h>
 #include <poll.h>

@@ -58,7 +58,8 @@ struct probe_reply {
 	struct hop	next;
 };
 
-/* The child's side: serve one connection until the validator hangs up. */
+/* The child's side: serve one connection until PROBE_ANSWER was sent, or
+ * the validator hangs up. */
 void	probe_child(int fd) __attribute__((noreturn));
 
 #endif

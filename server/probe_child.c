@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The disposable child of chancery-probe: it serves one challenge, in a
- * sandbox narrower than the zygote's, and is gone when the validator hangs
- * up.  Whoever takes it over can only answer for its own challenge.
+ * sandbox narrower than the zygote's, and is gone with its answer, or when
+ * the validator hangs up.  Whoever takes it over can only answer for its own
+ * challenge.
  */
 #include <errno.h>
 #include <poll.h>
@@ -70,10 +71,12 @@ probe_child(int fd)
 	alarm(CHILD_SECONDS);
 	set_limits();
 	sandbox_enter(SANDBOX_PROBE_CHILD, NULL, NULL);
-	while (next_request(fd, &q) == 0) {
+	do {
+		if (next_request(fd, &q) == -1)
+			break;
 		fetch(&q, &r);
 		if (send(fd, &r, sizeof(r), MSG_NOSIGNAL) != sizeof(r))
 			_exit(1);
-	}
+	} while (r.outcome != PROBE_ANSWER);	/* which ends the challenge */
 	_exit(0);
 }

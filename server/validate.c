@@ -4,7 +4,6 @@
  * transcript and the problem document that become evidence.
  */
 #include <string.h>
-#include <unistd.h>
 
 #include "conf.h"
 #include "json.h"
@@ -42,7 +41,8 @@ run_resolve(struct run *r, enum resolve_type type, const char *name,
     json_t *where, const char *key, struct resolve_answer *a)
 {
 	memset(a, 0, sizeof(*a));
-	if (ask_resolver(r->conf, type, name, r->deadline, a) != ASK_DONE) {
+	if (ask_resolver(r->conf, &r->resolver, type, name, r->deadline,
+	    a) != ASK_DONE) {
 		memset(a, 0, sizeof(*a));
 		json_object_set_new(where, key, json_string("no answer"));
 		return problem(r->problem, PR_DNS,
@@ -120,6 +120,7 @@ validate(const struct conf *conf, const struct address_policy *policy,
 		.challenge = c,
 		.problem = &v->problem,
 		.started = proc_monotonic_ms(),
+		.resolver = -1,
 		.child = -1,
 	};
 	long long	took;
@@ -130,8 +131,8 @@ validate(const struct conf *conf, const struct address_policy *policy,
 	json_object_set_new(r.transcript, "version", json_integer(1));
 	json_object_set_new(r.transcript, "method", json_string(c->method));
 	v->valid = decide(&r);
-	if (r.child != -1)
-		close(r.child);
+	ask_close(&r.resolver);
+	ask_close(&r.child);
 	took = proc_monotonic_ms() - r.started;
 	json_object_set_new(r.transcript, "milliseconds",
 	    json_integer(took));

@@ -7,7 +7,6 @@
 #include <ctype.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "conf.h"
 #include "mem.h"
@@ -112,6 +111,8 @@ resolve_hop(struct run *r, struct step *s)
 		return -1;
 	if (run_resolve(r, RESOLVE_A, host, dns, "a", &a) == -1)
 		return -1;
+	/* The GET may take its time. */
+	ask_close(&r->resolver);
 	choose(r, s, &a, refused, 2);
 	if (s->naddr > 0)
 		return 0;
@@ -142,12 +143,10 @@ get_once(struct run *r, const struct probe_request *q,
 		case ASK_LATE:
 			memset(reply, 0, sizeof(*reply));
 			reply->outcome = PROBE_SLOW;
-			close(r->child);
-			r->child = -1;
+			ask_close(&r->child);
 			return 0;
 		case ASK_GONE:
-			close(r->child);
-			r->child = -1;
+			ask_close(&r->child);
 			break;
 		}
 		if (r->crashed)

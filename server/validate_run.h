@@ -21,6 +21,7 @@ struct run {
 	long long			 started;
 	long long			 deadline;
 	json_t				*transcript;
+	int				 resolver;	/* -1: none */
 	int				 child;		/* -1: none */
 	bool				 crashed;	/* a child, once */
 };

@@ -47,6 +47,8 @@ static struct {
 	struct job		*done;		/* not yet stored */
 	bool			 careful;	/* one by one */
 	struct horizon		 horizon;	/* of the rows that wait */
+	bool			 look;		/* do not wait for the sweep */
+	long long		 sweep_due;
 	int			 sweep_ms;
 	int			 reconnect_ms;
 	int			 bell;
@@ -208,8 +210,17 @@ find_waiting(struct arena *arena, int64_t room, int64_t from, int64_t below,
 	    arg_int(from), arg_int(below)));
 }
 
-/* Short transaction: find, mark when careful, commit, begin.  The number
- * begun, or -1. */
+static int
+mark_attempt(const struct rows *rows)
+{
+	if (rows_count(rows) > 0 &&
+	    db_query(self.db, Q_CHALLENGE_ATTEMPT, NULL,
+	    ARGS(arg_int(row_int(rows, 0, 0)))) == -1)
+		return -1;
+	return db_commit(self.db);
+}
+
+/* Find, mark when careful, begin.  The number begun, or -1. */
 static int
 claim(int64_t room, int64_t from, int64_t below)
 {
@@ -218,14 +229,9 @@ claim(int64_t room, int64_t from, int64_t below)
 	size_t		 n = 0;
 	int		 rc = -1;
 
-	if (db_begin(self.db) == -1 ||
-	    find_waiting(arena, room, from, below, &rows) == -1)
-		goto out;
-	if (self.careful && rows_count(rows) > 0 &&
-	    db_query(self.db, Q_CHALLENGE_ATTEMPT, NULL,
-	    ARGS(arg_int(row_int(rows, 0, 0)))) == -1)
-		goto out;
-	if (db_commit(self.db) == -1)
+	if ((self.careful && db_begin(self.db) == -1) ||
+	    find_waiting(arena, room, from, below, &rows) == -1 ||
+	    (self.careful && mark_attempt(rows) == -1))
 		goto out;
 	n = rows_count(rows);
 	for (size_t i = 0; i < n; i++)
@@ -261,12 +267,15 @@ take_up(void)
 	long long	now = proc_monotonic_ms();
 	int		n;
 
+	/* Until all was seen, what is finished makes us look again. */
+	self.look = true;
 	if (room == 0 || (self.careful && claim_carefully()))
 		return 0;
 	n = claim(room, horizon_from(&self.horizon, now), INT64_MAX);
+	self.look = n == (int)room;
 	if (n == -1)
 		return 0;
-	horizon_looked(&self.horizon, now, (unsigned)n < room);
+	horizon_looked(&self.horizon, now, !self.look);
 	return (size_t)n;
 }
 
@@ -297,12 +306,14 @@ report(const struct job *j)
 	    v->valid ? "" : problem_urn(v->problem.type));
 }
 
-/* Store the first `n` of the list in one transaction. */
+/* Store the first `n` of the list in one transaction; one alone is one. */
 static int
 store(struct job *list, size_t n)
 {
 	struct job	*j = list;
 
+	if (n == 1)
+		return insert_evidence(j);
 	if (db_begin(self.db) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++, j = j->next)
@@ -386,6 +397,7 @@ connected(void)
 	self.db = open_db(why, sizeof(why));
 	if (self.db != NULL) {
 		self.reconnect_ms = SWEEP_MIN_MS;
+		self.look = true;
 		horizon_reset(&self.horizon);
 		if (self.instance != NULL)
 			instance_doubt(self.instance);
@@ -398,24 +410,39 @@ connected(void)
 	return false;
 }
 
+/* Look for work: after a ring, when the sweep is due, when there was more. */
+static void
+look_for_work(void)
+{
+	size_t	n;
+
+	if (!self.look && proc_monotonic_ms() < self.sweep_due)
+		return;
+	n = take_up();
+	if (n > 0 || self.nflying > 0)
+		self.sweep_ms = SWEEP_MIN_MS;
+	else if (self.sweep_ms < SWEEP_MAX_MS)
+		self.sweep_ms *= 2;
+	self.sweep_due = proc_monotonic_ms() + self.sweep_ms;
+}
+
 /* One round of work; how long to wait for the next ring. */
 static int
 round_of_work(void)
 {
-	size_t	n;
+	long long	left;
 
 	collect();
 	if (!connected())
 		return self.reconnect_ms;
 	instance_tend(self.instance);
 	store_done();
-	n = take_up();
-	if (n > 0 || self.nflying > 0)
-		self.sweep_ms = SWEEP_MIN_MS;
-	else if (self.sweep_ms < SWEEP_MAX_MS)
-		self.sweep_ms *= 2;
+	look_for_work();
 	/* What was finished without a thread is stored at once. */
-	return self.done != NULL ? 0 : self.sweep_ms;
+	if (self.done != NULL)
+		return 0;
+	left = self.sweep_due - proc_monotonic_ms();
+	return left > 0 ? (int)left : 0;
 }
 
 static void
@@ -432,6 +459,7 @@ wait_for_work(int ms)
 	if (p[1].revents != 0) {
 		doorbell_take(self.bell);
 		self.sweep_ms = SWEEP_MIN_MS;
+		self.look = true;
 	}
 }
 

@@ -6,7 +6,7 @@
 packages_run='postgresql softhsm2 openssl dns-root-data lego'
 packages_build='build-essential pkg-config dpkg-dev libssl-dev libpq-dev
     libjansson-dev libp11-dev libp11-kit-dev libunbound-dev
-    libcurl4-openssl-dev libidn2-dev libpsl-dev libconfig-dev libseccomp-dev'
+    libidn2-dev libpsl-dev libconfig-dev libseccomp-dev'
 packages_test='libcmocka-dev certbot uacme opensc curl binutils procps mandoc
     python3 python3-pytest python3-psycopg2 python3-cryptography
     python3-requests'
@@ -17,7 +17,6 @@ package_installed() {
 	esac
 	# Other packages that serve as well.
 	case $1 in
-	libcurl4-openssl-dev) package_installed libcurl4-gnutls-dev ;;
 	pkg-config) command -v pkg-config >/dev/null ;;
 	*) return 1 ;;
 	esac

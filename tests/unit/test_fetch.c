@@ -1,166 +1,329 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a redirect leads: the pure part of server/fetch.c. */
+/*
+ * The connection of a GET against hosts on the loopback: what each way to
+ * fail is called, and that no wait outlives its deadline.
+ */
 #include "unit.h"
 
-#include "server/address.c"
+#include <arpa/inet.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <signal.h>
+#include <time.h>
+
 #include "server/fetch.c"
+#include "server/sandbox.h"
 
-#define BASE	"http://a.test:5002/.well-known/acme-challenge/tok?x=1"
+#define OK		"HTTP/1.1 200 OK\r\n\r\n"
+#define TOTAL_MS	400
 
-static const struct {
-	const char	*location;
-	const char	*want;		/* scheme host port target, or NULL */
-} rows[] = {
-	{ "http://b.test/", "http b.test 0 /" },
-	{ "http://b.test", "http b.test 0 /" },
-	{ "HTTP://B.Test/P", "http b.test 0 /P" },
-	{ "https://b.test/p?q=1", "https b.test 0 /p?q=1" },
-	{ "http://b.test:80/", "http b.test 80 /" },
-	{ "https://b.test:8443/x", "https b.test 8443 /x" },
-	{ "http://b.test/p#fragment", "http b.test 0 /p" },
-	{ "http://b-c.1d.test/", "http b-c.1d.test 0 /" },
-	/* relative to BASE (RFC 3986, 5) */
-	{ "/p", "http a.test 5002 /p" },
-	{ "p", "http a.test 5002 /.well-known/acme-challenge/p" },
-	{ "?y", "http a.test 5002 /.well-known/acme-challenge/tok?y" },
-	{ "../p", "http a.test 5002 /.well-known/p" },
-	{ "../../../../p", "http a.test 5002 /p" },
-	{ "//b.test/p", "http b.test 0 /p" },
-	/* other schemes */
-	{ "file:///etc/passwd", NULL },
-	{ "ftp://b.test/", NULL },
-	{ "gopher://b.test/", NULL },
-	{ "dict://b.test/", NULL },
-	{ "javascript:alert(1)", NULL },
-	{ "unix:/run/x", NULL },
-	{ "data:text/plain,x", NULL },
-	/* addresses in any clothes */
-	{ "http://127.0.0.1/", NULL },
-	{ "http://2130706433/", NULL },
-	{ "http://0x7f000001/", NULL },
-	{ "http://0177.0.0.1/", NULL },
-	{ "http://127.1/", NULL },
-	{ "http://[::1]/", NULL },
-	{ "http://[::ffff:127.0.0.1]/", NULL },
-	{ "http://[fe80::1%25eth0]/", NULL },
-	{ "http://b.1/", NULL },
-	/* credentials */
-	{ "http://u@b.test/", NULL },
-	{ "http://u:p@b.test/", NULL },
-	{ "http://b.test@127.0.0.1/", NULL },
-	{ "http://127.0.0.1\\@b.test/", NULL },
-	/* hosts that are none */
-	{ "http:///p", NULL },
-	{ "http://b..test/", NULL },
-	{ "http://.test/", NULL },
-	{ "http://b.test./", NULL },
-	{ "http://b_c.test/", NULL },
-	{ "http://b%2etest/", "http b.test 0 /" },
-	{ "http://b%00.test/", NULL },
-	{ "http://b\xc3\xbc.test/", NULL },
-	{ "http://b test/", NULL },
-	/* ports */
-	{ "http://b.test:0/", NULL },
-	{ "http://b.test:65536/", NULL },
-	{ "http://b.test:x/", NULL },
-	{ "http://b.test:-1/", NULL },
-	{ "http://b.test:65535/", "http b.test 65535 /" },
-	/* targets that would not survive a request line */
-	{ "http://b.test/a b", NULL },
-	{ "http://b.test/a\tb", NULL },
-	{ "http://b.test/a\r\nHost: c.test", NULL },
-	{ "http://b.test/\x7f", NULL },
-	{ "http://b.test/\xff", NULL },
-};
+/* Listens on a port of its own, of one address. */
+static int
+listener(uint32_t *port)
+{
+	struct sockaddr_in	sin = { .sin_family = AF_INET };
+	socklen_t		len = sizeof(sin);
+	int			fd;
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sin, len), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
+	*port = ntohs(sin.sin_port);
+	return fd;
+}
 
 static void
-test_location(void **state)
+request_init(struct probe_request *q, uint32_t port)
 {
-	struct hop	hop;
-	char		got[HOP_HOST + HOP_TARGET + 32];
+	const unsigned char	loopback[] = { 127, 0, 0, 1 };
+
+	memset(q, 0, sizeof(*q));
+	q->total_ms = TOTAL_MS;
+	q->connect_ms = TOTAL_MS / 2;
+	address_from_octets(loopback, 4, q->addr);
+	q->hop.port = port;
+	strcpy(q->hop.host, "a.test");
+	strcpy(q->hop.target, "/p");
+}
+
+/* A host in a child of ours: it reads a request and runs `serve`. */
+static pid_t
+host(int fd, void (*serve)(int, const void *), const void *arg)
+{
+	pid_t	pid = fork();
+	char	text[HTTP_REQUEST_MAX];
+	int	client;
+
+	assert_true(pid >= 0);
+	if (pid > 0)
+		return pid;
+	signal(SIGPIPE, SIG_IGN);
+	alarm(5);
+	while ((client = accept(fd, NULL, NULL)) != -1) {
+		if (recv(client, text, sizeof(text),
+		    serve == NULL ? 0 : MSG_PEEK) <= 0)
+			_exit(1);
+		if (serve == NULL)
+			(void)!write(client, arg, strlen(arg));
+		else
+			serve(client, arg);
+		close(client);
+	}
+	_exit(0);
+}
+
+static void
+get(void (*serve)(int, const void *), const void *arg, bool https,
+    struct probe_reply *r)
+{
+	static struct probe_request	q;
+	uint32_t			port;
+	int				fd = listener(&port);
+	pid_t				pid = host(fd, serve, arg);
+
+	request_init(&q, port);
+	q.hop.https = https;
+	fetch(&q, r);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(fd);
+}
+
+static void
+test_answers(void **state)
+{
+	static const struct {
+		const char	*octets;
+		unsigned	 outcome, status;
+		const char	*rest;		/* body, or host and target */
+	} rows[] = {
+		{ OK "abc", PROBE_ANSWER, 200, "abc" },
+		{ "HTTP/1.1 404 x\r\nContent-Length: 2\r\n\r\nno",
+		    PROBE_ANSWER, 404, "no" },
+		{ "HTTP/1.1 302 x\r\nLocation: //b.test/x\r\n\r\nno",
+		    PROBE_REDIRECT, 302, "b.test/x" },
+		{ "HTTP/1.1 308 x\r\nLocation: x\r\n\r\n", PROBE_REDIRECT,
+		    308, "a.test/x" },
+		{ "HTTP/1.1 301 x\r\nLocation: ftp://b.test/\r\n\r\n",
+		    PROBE_BAD_REDIRECT, 301, "" },
+		{ "HTTP/1.1 301 x\r\nLocation: /\r\nLocation: /\r\n\r\n",
+		    PROBE_BAD_REDIRECT, 301, "" },
+		{ "HTTP/1.1 307 x\r\n\r\n", PROBE_BAD_REDIRECT, 307, "" },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc",
+		    PROBE_CLOSED, 200, "" },
+		{ "HTTP/1.1 200", PROBE_CLOSED, 0, "" },
+		{ "220 ready\r\n", PROBE_NOT_HTTP, 0, "" },
+		{ "", PROBE_CLOSED, 0, "" },
+	};
+	static struct probe_reply	r;
+	static struct probe_request	q;
+	char				rest[sizeof(r.body) + 4096];
 
 	(void)state;
+	request_init(&q, 1);
 	for (size_t i = 0; i < nitems(rows); i++) {
-		int rc = fetch_location(BASE, rows[i].location, &hop);
-
-		snprintf(got, sizeof(got), "%s %s %u %s",
-		    hop.https ? "https" : "http", hop.host,
-		    (unsigned)hop.port, hop.target);
-		if ((rc == 0) != (rows[i].want != NULL) ||
-		    (rc == 0 && strcmp(got, rows[i].want) != 0))
-			fail_msg("row %zu: %s gave %d %s", i,
-			    rows[i].location, rc, got);
+		get(NULL, rows[i].octets, false, &r);
+		snprintf(rest, sizeof(rest), "%.*s%s%s", (int)r.body_len,
+		    (const char *)r.body, r.next.host, r.next.target);
+		if (r.outcome != rows[i].outcome ||
+		    r.status != rows[i].status ||
+		    strcmp(rest, rows[i].rest) != 0)
+			fail_msg("row %zu: outcome %u status %u %s", i,
+			    r.outcome, r.status, rest);
+		assert_memory_equal(r.peer, q.addr, sizeof(r.peer));
 	}
 }
 
 static void
-test_lengths(void **state)
+serve_nothing(int fd, const void *arg)
 {
-	static struct hop	hop, zero;
-	char			url[HOP_TARGET + 64];
-	int			at;
-
-	(void)state;
-	at = snprintf(url, sizeof(url), "http://b.test");
-	memset(url + at, 'a', HOP_TARGET - 1);
-	url[at] = '/';
-	url[at + HOP_TARGET - 1] = '\0';
-	assert_int_equal(fetch_location(BASE, url, &hop), 0);
-	assert_int_equal(strlen(hop.target), HOP_TARGET - 1);
-	url[at + HOP_TARGET - 1] = 'a';
-	url[at + HOP_TARGET] = '\0';
-	assert_int_equal(fetch_location(BASE, url, &hop), -1);
-	assert_memory_equal(&hop, &zero, sizeof(hop));
+	(void)fd;
+	(void)arg;
+	sleep(4);
 }
 
 static void
-test_labels(void **state)
+serve_drops(int fd, const void *arg)
 {
-	struct hop	hop;
-	char		host[400];
-	char		url[500];
+	const struct timespec	pause = { 0, 20000000 };
+	const char		*text = arg;
 
-	(void)state;
-	memset(host, 'a', 63);
-	strcpy(host + 63, ".test");
-	snprintf(url, sizeof(url), "http://%s/", host);
-	assert_int_equal(fetch_location(BASE, url, &hop), 0);
-	memset(host, 'a', 64);
-	strcpy(host + 64, ".test");
-	snprintf(url, sizeof(url), "http://%s/", host);
-	assert_int_equal(fetch_location(BASE, url, &hop), -1);
-	for (size_t i = 0; i < 254; i++)
-		host[i] = i % 50 == 49 ? '.' : 'a';
-	host[253] = '\0';
-	snprintf(url, sizeof(url), "http://%s/", host);
-	assert_int_equal(fetch_location(BASE, url, &hop), 0);
-	host[253] = 'a';
-	host[254] = '\0';
-	snprintf(url, sizeof(url), "http://%s/", host);
-	assert_int_equal(fetch_location(BASE, url, &hop), -1);
+	for (size_t i = 0; write(fd, text + i, 1) == 1;) {
+		if (text[i + 1] != '\0')
+			i++;
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* More than can be sent, never with a pause; it is not read to the end. */
+static void
+serve_flood(int fd, const void *arg)
+{
+	(void)!write(fd, arg, strlen(arg));
+	while (write(fd, "1\r\na\r\n", 6) > 0)
+		;
+}
+
+static long long
+timed(void (*serve)(int, const void *), const void *arg, bool https,
+    struct probe_reply *r)
+{
+	long long	from = proc_monotonic_ms();
+
+	get(serve, arg, https, r);
+	return proc_monotonic_ms() - from;
 }
 
 static void
-test_redirects(void **state)
+test_slow(void **state)
 {
-	static const long followed[] = { 301, 302, 307, 308 };
-	size_t	n = 0;
+	static struct probe_reply	r;
+	long long			took;
 
 	(void)state;
-	for (long status = 0; status < 1000; status++)
-		if (is_redirect(status))
-			assert_int_equal(status, followed[n++]);
-	assert_int_equal(n, nitems(followed));
+	for (int https = 0; https < 2; https++) {
+		took = timed(serve_nothing, NULL, https, &r);
+		assert_int_equal(r.outcome, PROBE_SLOW);
+		assert_in_range(took, TOTAL_MS, TOTAL_MS + 300);
+	}
+	took = timed(serve_drops, OK "a", false, &r);
+	assert_int_equal(r.outcome, PROBE_SLOW);
+	assert_in_range(took, TOTAL_MS, TOTAL_MS + 300);
+	timed(serve_flood, "HTTP/1.1 200 OK\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n", false, &r);
+	assert_int_equal(r.outcome, PROBE_ANSWER);
+	assert_int_equal(r.body_more, 1);
+}
+
+static void
+test_refused(void **state)
+{
+	static struct probe_request	q;
+	static struct probe_reply	r;
+	static const unsigned char	none[ADDRESS_LEN];
+	uint32_t			port;
+
+	(void)state;
+	close(listener(&port));
+	request_init(&q, port);
+	fetch(&q, &r);
+	assert_int_equal(r.outcome, PROBE_REFUSED);
+	assert_memory_equal(r.peer, none, sizeof(none));
+	/* No address of anybody: what the kernel says differs. */
+	memset(q.addr, 0, sizeof(q.addr));
+	q.addr[0] = 0xff;
+	fetch(&q, &r);
+	assert_int_equal(r.outcome, PROBE_UNREACHABLE);
+}
+
+static SSL_CTX *
+server_context(void)
+{
+	SSL_CTX		*ctx = SSL_CTX_new(TLS_server_method());
+	EVP_PKEY	*key = EVP_EC_gen("P-256");
+	X509		*cert = X509_new();
+
+	assert_non_null(ctx);
+	ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+	X509_gmtime_adj(X509_getm_notBefore(cert), -7200);
+	X509_gmtime_adj(X509_getm_notAfter(cert), -3600);
+	X509_set_pubkey(cert, key);
+	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+	assert_int_equal(SSL_CTX_use_certificate(ctx, cert), 1);
+	assert_int_equal(SSL_CTX_use_PrivateKey(ctx, key), 1);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	return ctx;
+}
+
+/* Answers with the name that it was asked for. */
+static void
+serve_tls(int fd, const void *arg)
+{
+	SSL_CTX		*ctx = server_context();
+	SSL		*ssl = SSL_new(ctx);
+	const char	*name;
+	char		 text[HTTP_REQUEST_MAX];
+
+	SSL_set_fd(ssl, fd);
+	if (SSL_accept(ssl) != 1 || SSL_read(ssl, text, sizeof(text)) <= 0)
+		_exit(1);
+	name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+	SSL_write(ssl, OK, (int)strlen(OK));
+	SSL_write(ssl, name, (int)strlen(name));
+	if (arg != NULL)
+		SSL_shutdown(ssl);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+}
+
+/* An expired certificate of nobody's, with and without close_notify. */
+static void
+test_tls(void **state)
+{
+	static struct probe_reply	r;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		get(serve_tls, i == 0 ? NULL : "shutdown", true, &r);
+		assert_int_equal(r.outcome, PROBE_ANSWER);
+		assert_int_equal(r.body_len, strlen("a.test"));
+		assert_memory_equal(r.body, "a.test", r.body_len);
+	}
+	get(NULL, OK, true, &r);
+	assert_int_equal(r.outcome, PROBE_TLS);
+	get(NULL, "", true, &r);
+	assert_int_equal(r.outcome, PROBE_TLS);
+}
+
+/* All of it is granted to those who do it. */
+static void
+in_sandbox(void *arg)
+{
+	static struct probe_reply	r;
+
+	sandbox_enter(SANDBOX_PROBE_CHILD, NULL, NULL);
+	fetch(arg, &r);
+	_exit(r.outcome == PROBE_ANSWER && r.body_len > 0 ? 0 : 1);
+}
+
+static void
+test_sandboxed(void **state)
+{
+	static struct probe_request	q;
+	char				text[1024];
+	uint32_t			port;
+	int				fd, status;
+	pid_t				pid;
+
+	(void)state;
+	for (int https = 0; https < 2; https++) {
+		fd = listener(&port);
+		pid = host(fd, https ? serve_tls : NULL, OK "abc");
+		request_init(&q, port);
+		q.hop.https = (uint32_t)https;
+		status = unit_child(in_sandbox, &q, text, sizeof(text));
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		close(fd);
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+			fail_msg("https=%d: status %x %s", https, status,
+			    text);
+	}
 }
 
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_location),
-		cmocka_unit_test(test_lengths),
-		cmocka_unit_test(test_labels),
-		cmocka_unit_test(test_redirects),
+		/* First: OpenSSL must not have begun outside. */
+		cmocka_unit_test(test_sandboxed),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_tls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
