@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "account_cache.h"
 #include "acme.h"
 #include "conf.h"
 #include "contact.h"
@@ -31,6 +32,7 @@ account_take(struct acme_req *req, struct rows *rows, struct account *a)
 	a->contact = arena_strdup(req->arena, row_text(rows, 0, 4));
 	a->request_id = row_int(rows, 0, 5);
 	a->valid = strcmp(a->status, "valid") == 0;
+	account_cache_put(a);
 	return 1;
 }
 
@@ -188,6 +190,7 @@ account_post(struct acme_req *req)
 			return -1;
 		if (outcome.state == OUTCOME_REFUSED)
 			return 0;
+		account_cache_forget(req->account.id);
 		if (account_by_id(req, req->account.id, &req->account) == -1)
 			return -1;
 	}

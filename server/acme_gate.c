@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "account_cache.h"
 #include "acme.h"
 #include "conf.h"
 #include "json.h"
@@ -146,7 +147,9 @@ account_load(struct acme_req *req)
 	    strncmp(kid + len, path, sizeof(path) - 1) == 0) {
 		kid += len + sizeof(path) - 1;
 		if (public_id_parse(kid, strlen(kid), &id, public) == 0)
-			found = account_by_id(req, id, &req->account);
+			found = account_cache_get(req->arena, id,
+			    &req->account) ? 1 :
+			    account_by_id(req, id, &req->account);
 	}
 	if (found == -1)
 		return -1;
