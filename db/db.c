@@ -44,7 +44,6 @@ struct db {
 	size_t			 nqueries;
 	struct prepared		*prepared;	/* one for each query */
 	enum db_error		 error;
-	char			 constraint[64];
 	bool			 lost;
 	struct sent		 sent[SENT_MAX];	/* not settled yet */
 	size_t			 nsent;
@@ -111,8 +110,6 @@ failed(struct db *db, const char *what, const PGresult *r)
 	char line[512];
 
 	db->error = classify(db->conn, r);
-	snprintf(db->constraint, sizeof(db->constraint), "%s",
-	    field(r, PG_DIAG_CONSTRAINT_NAME));
 	if (db->error == DB_LOST)
 		db->lost = true;
 	if (db->error == DB_UNIQUE)
@@ -356,7 +353,6 @@ static void
 begin_call(struct db *db)
 {
 	db->error = DB_OK;
-	db->constraint[0] = '\0';
 }
 
 static struct rows *
@@ -544,12 +540,6 @@ db_error(const struct db *db)
 	return db->error;
 }
 
-const char *
-db_constraint(const struct db *db)
-{
-	return db->constraint;
-}
-
 /* Run a command that ends with the tag `tag`. */
 static int
 command(struct db *db, const char *sql, const char *tag)
@@ -588,16 +578,13 @@ void
 db_rollback(struct db *db)
 {
 	enum db_error error = db->error;
-	char constraint[sizeof(db->constraint)];
 
 	if (db->lost || PQtransactionStatus(db->conn) == PQTRANS_IDLE)
 		return;
 	/* The caller may still ask what made it roll back. */
-	memcpy(constraint, db->constraint, sizeof(constraint));
 	if (command(db, "ROLLBACK", "ROLLBACK") == -1)
 		return;
 	db->error = error;
-	memcpy(db->constraint, constraint, sizeof(constraint));
 }
 
 int

@@ -119,8 +119,6 @@ void	db_send_commit(struct db *);
 int	db_settle(struct db *);
 
 enum db_error db_error(const struct db *);
-/* Name of the constraint that refused, or "" */
-const char *db_constraint(const struct db *);
 
 /* Transactions; rollback is harmless without one.  0 or -1. */
 int	db_begin(struct db *);
