@@ -12,7 +12,6 @@
 #include "conf.h"
 #include "doorbell.h"
 #include "hold.h"
-#include "ident.h"
 #include "log.h"
 #include "nonce.h"
 #include "pool.h"
@@ -58,26 +57,15 @@ nonces_start(void)
 	OPENSSL_cleanse(fresh, sizeof(fresh));
 }
 
-/*
- * The ports are ours, so no other chancery-acme runs and the bell may be
- * made anew.  The list of public suffixes is read now; getaddrinfo(3) reads
- * its files when PostgreSQL is on another host.
- */
+/* The ports are ours, so no other chancery-acme runs and the bell may be
+ * made anew. */
 static void
 listening(void)
 {
-	static const char *const readable[] = {
-		"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf",
-		"/etc/host.conf", "/etc/gai.conf", NULL
-	};
-	struct problem ignored = { 0 };
-	struct ident ident;
-
 	bell = doorbell_open(conf, "acme");
 	if (bell == -1)
 		exit(EXIT_FAILED);
-	(void)ident_parse("dns", "www.example.com", &ident, &ignored);
-	sandbox_enter(SANDBOX_ACME, readable, NULL);
+	sandbox_enter(SANDBOX_ACME, NULL, NULL);
 }
 
 static struct http *
