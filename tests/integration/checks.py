@@ -73,8 +73,10 @@ def order_payload(*names):
 
 
 def number(url):
-    """The row that the URL of an account, order or authorization is."""
-    return int.from_bytes(unb64u(url.rsplit("/", 1)[1])[:8], "big")
+    """The row that the URL of an account, order or authorization is, or that
+    of an order's finalize."""
+    public = url.removesuffix("/finalize").rsplit("/", 1)[1]
+    return int.from_bytes(unb64u(public)[:8], "big")
 
 
 def authz_of(client, order):

@@ -2,28 +2,17 @@
 """A request that ends the signer, each time it is looked at.  The signer of
 the tests is built with such a fault (configure --enable-test-faults): it
 aborts while it checks a finalize of an order for abort.fault.test."""
-import pytest
-
-from acme_client import Client, Http01, make_csr, unb64u
+from acme_client import Client, make_csr
 from appliance import env, eventually, rows, value
+from checks import number
 
 NAME = "abort.fault.test"
-
-
-@pytest.fixture(scope="module")
-def responder():
-    with Http01(int(env("CHANCERY_HTTP01_PORT"))) as server:
-        yield server
 
 
 def client():
     made = Client(env("CHANCERY_DIRECTORY"), env("CHANCERY_ROOT"))
     made.register()
     return made
-
-
-def order_id(url):
-    return int.from_bytes(unb64u(url.rsplit("/", 1)[1])[:8], "big")
 
 
 def runs():
@@ -49,12 +38,12 @@ def test_poison(responder):
     (attempts, result, terminal), = rows(
         "SELECT r.attempts, u.result, u.terminal FROM request r"
         " JOIN outcome u ON u.request_id = r.id WHERE r.object_id = %s",
-        order_id(poison))
+        number(poison))
     # The fourth is the one that refused it, without looking at it.
     assert (attempts, result, terminal) == (4, "refused", True)
     assert 3 <= runs() - before <= 4
     assert value("SELECT count(*) FROM intent WHERE order_id = %s",
-                 order_id(poison)) == 0
+                 number(poison)) == 0
     good.issue(["after.fault.test"], responder)
 
 
@@ -64,4 +53,4 @@ def test_batches_resume(responder):
     url, _, _ = again.issue(["batch.fault.test"], responder)
     assert eventually(lambda: rows(
         "SELECT attempts FROM request WHERE object_id = %s",
-        order_id(url))) == [(0,)]
+        number(url))) == [(0,)]

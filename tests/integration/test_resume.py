@@ -8,14 +8,9 @@ import signal
 
 import pytest
 
-from acme_client import Client, Http01, make_csr, split_chain, unb64u
+from acme_client import Client, make_csr, split_chain, unb64u
 from appliance import env, eventually, processes, rows, value
-
-
-@pytest.fixture(scope="module")
-def responder():
-    with Http01(int(env("CHANCERY_HTTP01_PORT"))) as server:
-        yield server
+from checks import number
 
 
 @pytest.fixture
@@ -25,14 +20,10 @@ def client():
     return made
 
 
-def order_id(url):
-    return int.from_bytes(unb64u(url.rsplit("/", 1)[1])[:8], "big")
-
-
 def intents(url):
     return rows("SELECT i.index, i.serial, c.index IS NOT NULL FROM intent i"
                 " LEFT JOIN closing c ON c.intent = i.index"
-                " WHERE i.order_id = %s", order_id(url))
+                " WHERE i.order_id = %s", number(url))
 
 
 def send(what, name):
@@ -93,7 +84,7 @@ def test_account_ends_meanwhile(client, responder):
         rows("INSERT INTO authorization_end (authorization_id, kind,"
              " request_id) VALUES (%s, 'revoked', 0)"
              " RETURNING authorization_id",
-             order_id(order["authorizations"][0]))
+             number(order["authorizations"][0]))
     finally:
         send(signal.SIGCONT, "chancery-token")
     assert eventually(lambda: rows(
@@ -101,4 +92,4 @@ def test_account_ends_meanwhile(client, responder):
         " WHERE c.intent = %s", index), 60) == [("abandoned",)]
     assert client.poll(url, seconds=60).json["status"] == "invalid"
     assert value("SELECT count(*) FROM certificate WHERE order_id = %s",
-                 order_id(url)) == 0
+                 number(url)) == 0

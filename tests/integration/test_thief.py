@@ -12,20 +12,15 @@ import time
 
 import pytest
 
-from acme_client import Client, Http01, Key, b64u, make_csr, unb64u
+from acme_client import Client, Key, b64u, make_csr, unb64u
 from appliance import database, env, eventually, processes, rows, value
+from checks import number
 from roles import attempt, refused
 
 ACME, VALIDATOR = "chancery_acme", "chancery_validator"
 ERROR = "urn:ietf:params:acme:error:"
 P256_ORDER = int("ffffffff00000000ffffffffffffffff"
                  "bce6faada7179e84f3b9cac2fc632551", 16)
-
-
-@pytest.fixture(scope="module")
-def responder():
-    with Http01(int(env("CHANCERY_HTTP01_PORT"))) as server:
-        yield server
 
 
 def client():
@@ -45,12 +40,6 @@ def bob():
 
 
 # ----------------------------------------------------------- what a thief has
-
-def number(url):
-    """The id that a URL of ours holds."""
-    public = url.removesuffix("/finalize").rsplit("/", 1)[1]
-    return int.from_bytes(unb64u(public)[:8], "big")
-
 
 def octets(data):
     return "'\\x" + data.hex() + "'::bytea"
