@@ -16,6 +16,11 @@
 
 #define CONF_DEFAULT	SYSCONFDIR "/chancery.conf"
 
+#define DIRECTIVE(kind, args, what)					\
+	{ kind " add", args, "make or change " what, cmd_directive_add },	\
+	{ kind " remove", "NAME", "end it", cmd_directive_remove },	\
+	{ kind " list", "", "list them", cmd_directive_list }
+
 static const struct verb {
 	const char	*words;		/* one or two */
 	const char	*args;
@@ -24,12 +29,31 @@ static const struct verb {
 } verbs[] = {
 	{ "init", "[--dry-run] [--json] FILE", "hold the key ceremony that "
 	    "FILE describes", cmd_init },
-	{ "status", "[--json]", "show issuers, log, waiting work and "
-	    "processes", cmd_status },
-	{ "db migrate", "[--dry-run]", "bring the database's schema "
-	    "and rights up to date", cmd_db_migrate },
+	{ "status", "[--json]", "show issuers, log, work, processes", cmd_status },
+	{ "db migrate", "[--dry-run]", "make the schema, set rights",
+	    cmd_db_migrate },
 	{ "config check", "", "check the configuration and what it names",
 	    cmd_config_check },
+	{ "officer key", "", "make the key that an officer's file names",
+	    cmd_officer_key },
+	DIRECTIVE("officer", "NAME PUBLIC-KEY", "an officer"),
+	DIRECTIVE("eab", "[KEY-ID] [OPTION ...]", "an EAB key"),
+	DIRECTIVE("block", "PATTERN|HASH [OPTION]", "what nobody gets"),
+	DIRECTIVE("restrict", "PATTERN [OPTION]", "names that need a grant"),
+	DIRECTIVE("grant", "NAME OPTION ...", "a grant of such names"),
+	DIRECTIVE("chain", "NAME FILE --issuer NAME", "another chain of an "
+	    "issuer"),
+	{ "profile set", "FILE", "store a new version of a profile",
+	    cmd_profile_set },
+	{ "profile remove", "NAME", "withdraw a profile",
+	    cmd_profile_remove },
+	{ "profile show", "NAME", "print a profile", cmd_profile_show },
+	{ "profile list", "", "list the profiles", cmd_profile_list },
+	{ "account list", "[--eab KEY-ID]", "list accounts",
+	    cmd_account_list },
+	{ "account show", "URL", "show an account", cmd_account_show },
+	{ "account revoke", "URL --reason TEXT", "end an account",
+	    cmd_account_revoke },
 };
 
 static void
@@ -43,9 +67,12 @@ usage(void)
 	for (i = 0; i < nitems(verbs); i++) {
 		snprintf(line, sizeof(line), "%s %s", verbs[i].words,
 		    verbs[i].args);
-		printf("  %-30s %s\n", line, verbs[i].what);
+		printf("  %-33s %s\n", line, verbs[i].what);
 	}
-	printf("\nThe file is %s unless told otherwise; see chanceryctl(1).\n",
+	printf("\nVerbs from \"officer key\" on take --json, those that change "
+	    "something also\n--dry-run and --officer FILE.  See "
+	    "chanceryctl(1).  The configuration is\n%s unless told "
+	    "otherwise.\n",
 	    CONF_DEFAULT);
 }
 
@@ -126,5 +153,7 @@ main(int argc, char **argv)
 	umask(077);
 	if ((conf = conf_load(file, why, sizeof(why))) == NULL)
 		die(EXIT_FAILED, "%s", why);
-	return verb->run(conf, argc - used + 1, argv + used - 1);
+	argv += used - 1;
+	argv[0] = (char *)verb->words;
+	return verb->run(conf, argc - used + 1, argv);
 }

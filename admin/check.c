@@ -37,7 +37,7 @@ finding(const char *fmt, ...)
 	findings++;
 }
 
-enum kind { FILE_THERE, DIRECTORY, SECRET };
+enum kind { FILE_THERE, DIRECTORY, SECRET, GROUP_SECRET };
 
 static void
 check_path(const char *keyword, const char *path, enum kind kind,
@@ -58,6 +58,9 @@ check_path(const char *keyword, const char *path, enum kind kind,
 	else if (kind == SECRET && (st.st_mode & 077) != 0)
 		finding("%s: %s may be read by others (chmod 600 it)",
 		    keyword, path);
+	else if (kind == GROUP_SECRET && (st.st_mode & 027) != 0)
+		finding("%s: %s may be read by others (chmod 640 it)",
+		    keyword, path);
 }
 
 static void
@@ -77,7 +80,7 @@ check_paths(const struct conf *conf)
 		    "PostgreSQL, or correct it" },
 		{ "acme.tls_certificate", conf->acme.tls_certificate,
 		    FILE_THERE, "hold the ceremony, or correct it" },
-		{ "acme.tls_key", conf->acme.tls_key, SECRET, "hold the "
+		{ "acme.tls_key", conf->acme.tls_key, GROUP_SECRET, "hold the "
 		    "ceremony, or correct it" },
 		{ "resolver.trust_anchor", conf->resolver.trust_anchor,
 		    FILE_THERE, "apt-get install dns-root-data" },

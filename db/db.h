@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCHEMA_VERSION	"1"		/* of schema.sql */
+#define SCHEMA_VERSION	"2"		/* of schema.sql */
 
 struct conf;
 struct db;

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- Statements of `chanceryctl status`.
+-- Statements of chanceryctl as the operator: status, lists, acts of officers.
 
 -- name: operator_issuers
 SELECT name, certificate, root FROM chancery.issuer ORDER BY id LIMIT 100;
@@ -30,3 +30,47 @@ SELECT (SELECT size FROM chancery.log_head),
     (SELECT count(*) FROM chancery.outcome u WHERE u.result = 'refused'
 	AND u.at > clock_timestamp() - interval '1 day'),
     (SELECT extract(epoch FROM max(at))::bigint FROM chancery.certificate);
+
+-- name: operator_directive
+-- The newest version, ended or not.
+SELECT name, version::bigint, body, hash FROM chancery.directive
+WHERE kind = $1::text AND name = $2::text ORDER BY version DESC LIMIT 1;
+
+-- name: operator_directives
+SELECT name, version::bigint, body, extract(epoch FROM created)::bigint
+FROM (SELECT DISTINCT ON (d.name) d.name, d.version, d.body, d.created
+    FROM chancery.directive d WHERE d.kind = $1::text
+    ORDER BY d.name, d.version DESC) AS newest
+WHERE body <> 'null' ORDER BY name;
+
+-- name: operator_profile
+SELECT name, version::bigint, body, hash FROM chancery.profile
+WHERE name = $1::text ORDER BY version DESC LIMIT 1;
+
+-- name: operator_profiles
+SELECT name, version::bigint, body, extract(epoch FROM created)::bigint
+FROM (SELECT DISTINCT ON (p.name) p.name, p.version, p.body, p.created
+    FROM chancery.profile p ORDER BY p.name, p.version DESC) AS newest
+WHERE body <> 'null' ORDER BY name;
+
+-- name: operator_bound
+-- Accounts that each EAB key was used for.
+SELECT eab, count(id) FROM chancery.account WHERE eab IS NOT NULL GROUP BY eab;
+
+-- name: operator_accounts
+-- The newest ones, of one EAB key or of all.
+SELECT id, public, status, eab, extract(epoch FROM created)::bigint
+FROM chancery.account WHERE $1::text IS NULL OR eab = $1::text
+ORDER BY id DESC LIMIT 1000;
+
+-- name: operator_account
+SELECT id, public, status, eab, extract(epoch FROM created)::bigint
+FROM chancery.account WHERE id = $1::bigint;
+
+-- name: act_insert
+INSERT INTO chancery.request (kind, jws, digest)
+VALUES ('officer-act', $1::bytea, $2::bytea) RETURNING id;
+
+-- name: act_outcome
+SELECT result, problem, detail FROM chancery.outcome
+WHERE request_id = $1::bigint;

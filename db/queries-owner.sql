@@ -30,6 +30,22 @@ INSERT INTO chancery.profile (id, name, version, issuer_id, body, hash, seal)
 VALUES ($1::bigint, $2::text, 1, $3::bigint, $4::text,
     sha256(convert_to($4::text, 'UTF8')), $5::bytea);
 
+-- name: directive_insert
+INSERT INTO chancery.directive (id, kind, name, version, body, hash, seal)
+VALUES ($1::bigint, $2::text, $3::text, 1, $4::text,
+    sha256(convert_to($4::text, 'UTF8')), $5::bytea);
+
+-- name: account_insert
+-- The appliance's own account.
+INSERT INTO chancery.account (id, public, thumbprint, jwk, status, contact,
+    eab, seal)
+VALUES ($1::bigint, $2::bytea, $3::bytea, $4::text, 'valid', '[]', $5::text,
+    $6::bytea);
+
+-- name: account_key_insert
+INSERT INTO chancery.account_key (thumbprint, account_id)
+VALUES ($1::bytea, $2::bigint);
+
 -- name: intent_open
 -- The ceremony's own intents that have no end yet; no request belongs to
 -- them, so the signer leaves them alone.

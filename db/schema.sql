@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
--- The schema, version 1, and with it the protocol between the processes:
+-- The schema, version 2, and with it the protocol between the processes:
 -- work crosses from one to the next as rows.  Faces INSERT and SELECT and
 -- UPDATE nothing; what a face fills is bounded by a CHECK; terminal outcomes
 -- are inserted once, by their only writer; every status is derived by a view.
@@ -15,7 +15,7 @@ CREATE TABLE schema_version (
 	version		integer PRIMARY KEY,
 	applied		timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-INSERT INTO schema_version (version) VALUES (1);
+INSERT INTO schema_version (version) VALUES (2);
 
 -- Ids: microseconds since 1970, then 11 bits of a counter: time-ordered,
 -- 63 bits until the year 2112, never chosen by the process that inserts.
@@ -70,7 +70,7 @@ CREATE TABLE log_entry (
 	index		bigint PRIMARY KEY CHECK (index >= 0),
 	kind		text NOT NULL CHECK (kind IN ('ceremony', 'key',
 			    'validation', 'intent', 'issued', 'refused',
-			    'abandoned')),
+			    'abandoned', 'act')),
 	entry		bytea COMPRESSION lz4 NOT NULL
 			    CHECK (octet_length(entry) BETWEEN 2 AND 65535),
 	leaf_hash	bytea NOT NULL CHECK (leaf_hash =
@@ -126,15 +126,48 @@ CREATE TABLE account (
 	status		text NOT NULL CHECK (status IN
 			    ('valid', 'deactivated', 'revoked')),
 	contact		text NOT NULL,		-- JSON array
+	terms		text,			-- URL of those agreed to
+	eab		text,			-- key id (RFC 8555, 7.3.4)
+	external	text			-- its JWS, as it was sent
+			    CHECK (octet_length(external) <= 8192),
 	created		timestamptz NOT NULL DEFAULT clock_timestamp(),
-	request_id	bigint NOT NULL UNIQUE,
-	seal		bytea NOT NULL CHECK (octet_length(seal) = 32)
+	request_id	bigint UNIQUE,		-- NULL: made at the ceremony
+	seal		bytea NOT NULL CHECK (octet_length(seal) = 32),
+	CHECK (external IS NULL OR eab IS NOT NULL)
 );
+CREATE INDEX account_eab ON account (eab) WHERE eab IS NOT NULL;
 
 -- Every thumbprint that any account ever had (RFC 8555, 11.1).
 CREATE TABLE account_key (
 	thumbprint	bytea PRIMARY KEY CHECK (octet_length(thumbprint) = 32),
 	account_id	bigint NOT NULL REFERENCES account
+);
+
+-- What officers decide, apart from profiles: one row for each version of each
+-- thing, the newest counts, and the body `null` ends it.  server/rules.c reads
+-- the bodies.
+CREATE TABLE directive (
+	id		bigint PRIMARY KEY DEFAULT new_id(),
+	kind		text NOT NULL CHECK (kind IN ('officer', 'eab',
+			    'block', 'restrict', 'grant', 'chain')),
+	name		text NOT NULL
+			    CHECK (octet_length(name) BETWEEN 1 AND 255),
+	version		integer NOT NULL CHECK (version > 0),
+	body		text NOT NULL		-- canonical JSON
+			    CHECK (octet_length(body) <= 24576),
+	hash		bytea NOT NULL CHECK (hash =
+			    sha256(convert_to(body, 'UTF8'))),
+	request_id	bigint,			-- the act; NULL: the ceremony
+	created		timestamptz NOT NULL DEFAULT clock_timestamp(),
+	seal		bytea NOT NULL CHECK (octet_length(seal) = 32),
+	UNIQUE (kind, name, version)
+);
+
+-- The random ids of officers' acts: none is used twice.
+CREATE TABLE act (
+	act_id		bytea PRIMARY KEY
+			    CHECK (octet_length(act_id) BETWEEN 16 AND 64),
+	request_id	bigint NOT NULL UNIQUE
 );
 
 -- ------------------------------------------------- what the ACME face fills
@@ -145,19 +178,24 @@ CREATE TABLE request (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
 	kind		text NOT NULL CHECK (kind IN ('new-account',
 			    'account-update', 'account-deactivate',
-			    'authz-deactivate', 'finalize')),
-	account_id	bigint,			-- not for new-account
+			    'key-change', 'authz-deactivate', 'finalize',
+			    'officer-act')),
+	account_id	bigint,			-- of those signed with kid
 	object_id	bigint,			-- order or authorization
 	jws		bytea COMPRESSION lz4 NOT NULL
 			    CHECK (octet_length(jws) BETWEEN 1 AND 32768),
 	digest		bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
 	received	timestamptz NOT NULL DEFAULT clock_timestamp(),
 	attempts	integer NOT NULL DEFAULT 0,	-- the signer's
-	CHECK ((account_id IS NULL) = (kind = 'new-account')),
+	CHECK ((account_id IS NULL) = (kind IN ('new-account',
+	    'officer-act'))),
 	CHECK ((object_id IS NOT NULL) = (kind IN ('finalize',
 	    'authz-deactivate')))
 ) WITH (toast_tuple_target = 8160);
 CREATE INDEX request_object ON request (object_id) WHERE object_id IS NOT NULL;
+-- Which keys signed the orders that an account made before.
+CREATE INDEX request_key_change ON request (account_id, id)
+    WHERE kind = 'key-change';
 
 CREATE TABLE orders (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
@@ -165,24 +203,57 @@ CREATE TABLE orders (
 	jws		bytea COMPRESSION lz4 NOT NULL
 			    CHECK (octet_length(jws) BETWEEN 1 AND 32768),
 	digest		bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
+	-- What the order shows; the signer reads the JWS instead.
+	profile		text NOT NULL CHECK (octet_length(profile) <= 64 AND
+			    profile ~ '^[a-z0-9-]+$'),
+	profile_hash	bytea NOT NULL CHECK (octet_length(profile_hash) = 32),
+	not_before	timestamptz,
+	not_after	timestamptz,
+	replaces	text CHECK (octet_length(replaces) <= 128),
+	-- A certificate is replaced by one order that is not invalid (RFC
+	-- 9773, 5): who counts the earlier ones and inserts the next number
+	-- loses a race.
+	replaces_certificate bigint,
+	replaces_attempt integer,
 	created		timestamptz NOT NULL DEFAULT clock_timestamp(),
 	expires		timestamptz NOT NULL
 			    DEFAULT clock_timestamp() + interval '7 days'
 ) WITH (toast_tuple_target = 8160);
-CREATE INDEX orders_account ON orders (account_id);
+CREATE INDEX orders_account ON orders (account_id, id);
+CREATE UNIQUE INDEX orders_replaces
+    ON orders (replaces_certificate, replaces_attempt)
+    WHERE replaces_certificate IS NOT NULL;
 
+-- Its challenges are its methods; they share a token.  `granted`: a face says
+-- that an officer allowed the name without proof, which the signer sees to
+-- itself.
 CREATE TABLE authz (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
 	public		bytea NOT NULL CHECK (octet_length(public) = 16),
 	account_id	bigint NOT NULL,
-	type		text NOT NULL CHECK (type IN ('dns')),
-	value		text NOT NULL CHECK (octet_length(value) <= 253 AND value ~
-	    '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+$'),
+	type		text NOT NULL,
+	value		text NOT NULL,
 	wildcard	boolean NOT NULL,
+	granted		boolean NOT NULL DEFAULT false,
+	token		text NOT NULL CHECK (token ~ '^[A-Za-z0-9_-]+$' AND
+			    octet_length(token) BETWEEN 22 AND 64),
+	methods		text[] NOT NULL CHECK (methods <@ ARRAY['http-01',
+			    'dns-01', 'dns-account-01', 'tls-alpn-01']),
 	created		timestamptz NOT NULL DEFAULT clock_timestamp(),
 	expires		timestamptz NOT NULL
-			    DEFAULT clock_timestamp() + interval '7 days'
+			    DEFAULT clock_timestamp() + interval '7 days',
+	-- Counted repetitions would cost ten times as much.
+	CHECK (octet_length(value) <= 253 AND CASE type
+	    WHEN 'dns' THEN value ~ '^[a-z0-9-]+(\.[a-z0-9-]+)*$' AND
+		value !~ '(^|\.)-|-(\.|$)|[^.]{64}'
+	    WHEN 'ip' THEN NOT wildcard AND
+		value ~ '^([0-9]+(\.[0-9]+){3}|[0-9a-f:]+)$'
+	    ELSE false END)
 );
+
+-- What an account has already: to give out again (RFC 8555, 7.4.1), and to
+-- limit what is pending.
+CREATE INDEX authz_account ON authz (account_id, type, value, id);
 
 CREATE TABLE order_authorization (
 	order_id	bigint NOT NULL,
@@ -192,21 +263,25 @@ CREATE TABLE order_authorization (
 );
 CREATE INDEX order_authorization_back ON order_authorization (authorization_id);
 
-CREATE TABLE challenge (
-	authorization_id bigint NOT NULL,
-	method		text NOT NULL CHECK (method IN ('http-01')),
-	token		text NOT NULL CHECK (token ~ '^[A-Za-z0-9_-]{22,64}$'),
-	PRIMARY KEY (authorization_id, method)
-);
-
--- "Client is ready" (RFC 8555, 7.5.1).
+-- "Client is ready" (RFC 8555, 7.5.1), under the key that the account had at
+-- that moment (8.1).  Said again it asks for another try (8.2).
 CREATE TABLE challenge_ready (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
 	authorization_id bigint NOT NULL,
-	method		text NOT NULL CHECK (method IN ('http-01')),
+	method		text NOT NULL CHECK (method IN ('http-01', 'dns-01',
+			    'dns-account-01', 'tls-alpn-01')),
+	thumbprint	bytea NOT NULL CHECK (octet_length(thumbprint) = 32),
 	at		timestamptz NOT NULL DEFAULT clock_timestamp(),
-	attempts	integer NOT NULL DEFAULT 0,	-- the validator's
-	UNIQUE (authorization_id, method)
+	attempts	integer NOT NULL DEFAULT 0	-- the validator's
+);
+CREATE INDEX challenge_ready_authorization
+    ON challenge_ready (authorization_id);
+
+-- What rate limits count: something happened under a key.
+CREATE TABLE rate_event (
+	key		text NOT NULL CHECK (octet_length(key) <= 300),
+	id		bigint NOT NULL DEFAULT new_id(),
+	PRIMARY KEY (key, id)
 );
 
 -- The key of the nonces; made by the first start of chancery-acme.
@@ -224,25 +299,35 @@ CREATE TABLE nonce_spent (
 -- --------------------------------------------------- what the validator fills
 
 -- The end of one authorization's validation, valid or not: one row each.
--- The signer believes these rows and nothing that the ACME face linked.
+-- The signer believes these rows and nothing that the ACME face linked.  A
+-- row of method `caa` is a later look at CAA alone, which the signer asked
+-- for (caa_wanted), for a name that was proven by `proven_by`.
 CREATE TABLE evidence (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
-	authorization_id bigint NOT NULL UNIQUE,
+	authorization_id bigint UNIQUE,
+	wanted_id	bigint UNIQUE,
 	account_id	bigint NOT NULL,
 	thumbprint	bytea NOT NULL CHECK (octet_length(thumbprint) = 32),
-	type		text NOT NULL CHECK (type IN ('dns')),
+	type		text NOT NULL CHECK (type IN ('dns', 'ip')),
 	value		text NOT NULL CHECK (octet_length(value) <= 253),
 	wildcard	boolean NOT NULL,
-	method		text NOT NULL CHECK (method IN ('http-01')),
+	method		text NOT NULL CHECK (method IN ('http-01', 'dns-01',
+			    'dns-account-01', 'tls-alpn-01', 'caa')),
+	proven_by	text CHECK (octet_length(proven_by) <= 32),
 	result		text NOT NULL CHECK (result IN ('valid', 'invalid')),
 	problem		text			-- problem document, if invalid
 			    CHECK (octet_length(problem) <= 8192),
 	transcript	text COMPRESSION lz4 NOT NULL	-- JSON: addresses, hops
 			    CHECK (octet_length(transcript) <= 16384),
+	caa_seconds	integer		-- CAA need not be looked at before
+			    CHECK (caa_seconds BETWEEN 0 AND 604800),
 	at		timestamptz NOT NULL DEFAULT clock_timestamp(),
 	valid_until	timestamptz NOT NULL
 			    DEFAULT clock_timestamp() + interval '30 days',
-	CHECK ((problem IS NULL) = (result = 'valid'))
+	CHECK ((problem IS NULL) = (result = 'valid')),
+	CHECK ((method = 'caa') = (authorization_id IS NULL)),
+	CHECK ((method = 'caa') = (wanted_id IS NOT NULL)),
+	CHECK ((method = 'caa') = (proven_by IS NOT NULL))
 ) WITH (toast_tuple_target = 8160);
 -- Ends with the id, so that the newest is found first, however many there are.
 CREATE INDEX evidence_lookup ON evidence (account_id, type, value, id);
@@ -258,6 +343,8 @@ CREATE TABLE outcome (
 	problem		text,			-- problem document, if refused
 	account_id	bigint,			-- of new-account
 	certificate_id	bigint,			-- of finalize
+	detail		text			-- JSON, of officer-act
+			    CHECK (octet_length(detail) <= 8192),
 	at		timestamptz NOT NULL DEFAULT clock_timestamp(),
 	CHECK ((problem IS NULL) = (result = 'done'))
 );
@@ -267,6 +354,22 @@ CREATE TABLE authorization_end (
 	kind		text NOT NULL CHECK (kind IN ('deactivated', 'revoked')),
 	request_id	bigint NOT NULL,
 	at		timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- CAA is older than it may be at issuance (RFC 8659; BR 4.2.2.1): the
+-- validator is to look again.  The method is that of the proof, `granted`
+-- where an officer's word stands for it.
+CREATE TABLE caa_wanted (
+	id		bigint PRIMARY KEY DEFAULT new_id(),
+	request_id	bigint NOT NULL,
+	account_id	bigint NOT NULL,
+	type		text NOT NULL CHECK (type IN ('dns', 'ip')),
+	value		text NOT NULL CHECK (octet_length(value) <= 253),
+	wildcard	boolean NOT NULL,
+	method		text NOT NULL CHECK (octet_length(method) <= 32),
+	at		timestamptz NOT NULL DEFAULT clock_timestamp(),
+	attempts	integer NOT NULL DEFAULT 0,	-- the validator's
+	UNIQUE (request_id, type, value, wildcard)
 );
 
 -- Where an evidence row stands in the log.
@@ -317,7 +420,8 @@ DECLARE name text;
 BEGIN
 	FOREACH name IN ARRAY ARRAY['certificate', 'closing', 'evidence',
 	    'outcome', 'authorization_end', 'evidence_logged', 'account_key',
-	    'issuer', 'profile', 'orders'] LOOP
+	    'issuer', 'profile', 'orders', 'directive', 'act',
+	    'rate_event'] LOOP
 		EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR
 		    DELETE OR TRUNCATE ON chancery.%I FOR EACH STATEMENT
 		    EXECUTE FUNCTION chancery.append_only()', name);
@@ -339,6 +443,8 @@ SELECT a.id,
 	    THEN 'expired'
 	WHEN c.status IS DISTINCT FROM 'valid' THEN 'deactivated'
 	WHEN e.result = 'valid' THEN 'valid'
+	WHEN a.granted AND a.expires <= statement_timestamp() THEN 'expired'
+	WHEN a.granted THEN 'valid'
 	WHEN a.expires <= statement_timestamp() THEN 'invalid'
 	ELSE 'pending'
     END AS status,

@@ -74,8 +74,12 @@ describe(struct ceremony *c)
 	say(c, "Issuing   %s (\"%s\"), %s, %s", c->plan.issuing.common_name,
 	    c->plan.issuing.name, c->plan.issuing.key,
 	    days(c, c->plan.issuing.validity));
-	say(c, "Profile   %s, %s", c->plan.profile.name,
-	    days(c, c->plan.profile.validity));
+	for (i = 0; i < c->plan.nprofiles; i++)
+		say(c, "Profile   %s, %s", c->plan.profile[i].fixed.name,
+		    days(c, c->plan.profile[i].fixed.validity));
+	say(c, "Officer   %s, key in %s", c->plan.officer.name,
+	    c->plan.officer.key_file != NULL ? c->plan.officer.key_file :
+	    c->plan.officer.public_key_file);
 	for (i = 0; i < c->plan.listener.n; i++)
 		say(c, "Listener  %s, %s", c->plan.listener.v[i],
 		    days(c, c->plan.listener_validity));
@@ -88,6 +92,9 @@ check_listener(const struct ceremony *c)
 {
 	const char *host = c->conf->base_url + strlen("https://");
 	size_t i, len = strcspn(host, ":/");
+
+	if (*host == '[')		/* RFC 3986, 3.2.2 */
+		len = strcspn(++host, "]");
 
 	for (i = 0; i < c->plan.listener.n; i++)
 		if (strlen(c->plan.listener.v[i]) == len &&
@@ -111,6 +118,8 @@ make_issuer(struct ceremony *c)
 	say(c, "\n2. Keys");
 	if (keys_make(c) == -1)
 		return -1;
+	if (officer_key(c) == -1)
+		return -1;
 	if (c->dry_run)
 		return 0;
 	say(c, "\n3. Certificates");
@@ -121,7 +130,7 @@ make_issuer(struct ceremony *c)
 	if (ca_sign(c) == -1 || ca_store(c) == -1)
 		return -1;
 	say(c, "  root and issuing certificate signed, verified and stored");
-	return 0;
+	return officer_file(c);
 }
 
 /* The listener, when it has no certificate; then the files. */
@@ -164,7 +173,8 @@ ceremony(struct ceremony *c, const char **result)
 		    "made but what is missing of the listener." :
 		    "\nNothing was made.  Without --dry-run: the keys above, "
 		    "the two certificates, the log's first entries, the "
-		    "listener's key and certificate, the files below %s.",
+		    "profiles, the CA's own account, the listener's key and "
+		    "certificate, the files below %s.",
 		    c->conf->state_dir);
 		return 0;
 	}

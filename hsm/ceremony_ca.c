@@ -18,7 +18,6 @@
 #include "../server/mem.h"
 #include "ceremony.h"
 #include "db/queries-owner.h"
-#include "profile.h"
 #include "tbs.h"
 #include "validity.h"
 
@@ -317,61 +316,33 @@ ca_issuers_url(struct ceremony *c)
 	    c->conf->publisher.url, c->plan.issuing.name);
 }
 
-static char *
-profile_body(struct ceremony *c)
-{
-	struct profile p = {
-		.name = c->plan.profile.name,
-		.validity = c->plan.profile.validity,
-		.backdate = c->plan.profile.backdate,
-		.key_usage = KU_DIGITAL_SIGNATURE | KU_KEY_ENCIPHERMENT,
-		.ca_issuers_url = ca_issuers_url(c),
-	};
-	const struct strings *eku = &c->plan.profile.eku;
-
-	p.eku = arena_alloc(c->arena, (eku->n + 1) * sizeof(*p.eku));
-	memcpy(p.eku, eku->v, eku->n * sizeof(*p.eku));
-	return profile_print(c->arena, &p);
-}
-
 static json_t *
-done_json(struct ceremony *c, const char *body)
+done_json(struct ceremony *c)
 {
 	json_t *keys = json_array(), *o;
 	enum role r;
 
 	for (r = 0; r < ROLES; r++)
 		json_array_append_new(keys, key_json(c, r));
-	o = json_pack("{s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:s}",
+	o = json_pack("{s:s, s:o, s:s, s:s, s:s, s:o, s:o, s:o}",
 	    "phase", "done", "begun", decimal(c, c->begun), "file_sha256",
 	    c->plan.digest, "base_url", c->conf->base_url, "program",
 	    "chanceryctl " VERSION, "root", cert_json(c, &c->root,
 	    &c->plan.root), "issuing", cert_json(c, &c->issuing,
-	    &c->plan.issuing), "keys", keys, "profile", body);
-	return o;
-}
-
-static int64_t
-new_id(struct ceremony *c)
-{
-	struct rows *rows = NULL;
-	int64_t id;
-
-	if (db_query(c->db, Q_ID_NEW, &rows, NO_ARGS) == -1)
-		return -1;
-	id = row_int(rows, 0, 0);
-	rows_free(rows);
-	return id;
+	    &c->plan.issuing), "keys", keys);
+	if (o != NULL && rows_json(c, o) == 0)
+		return o;
+	json_decref(o);
+	return NULL;
 }
 
 static int
-insert_rows(struct ceremony *c, const char *body)
+insert_rows(struct ceremony *c)
 {
 	unsigned char seal[DIGEST_LEN];
 	const unsigned char *key_id = c->key[ROLE_ISSUING].id;
-	int64_t profile;
 
-	if ((c->issuer_id = new_id(c)) == -1 || (profile = new_id(c)) == -1)
+	if ((c->issuer_id = rows_id(c)) == -1)
 		return -1;
 	seal_make(&c->seal, "issuer", seal_issuer(c->issuer_id,
 	    c->plan.issuing.name, c->issuing.der, c->issuing.der_len,
@@ -383,36 +354,29 @@ insert_rows(struct ceremony *c, const char *body)
 	    arg_bytes(key_id, KEY_ID_LEN),
 	    arg_bytes(seal, sizeof(seal)))) == -1)
 		return -1;
-	seal_make(&c->seal, "profile", seal_profile(profile,
-	    c->plan.profile.name, 1, c->issuer_id, body), seal);
-	return db_query(c->db, Q_PROFILE_INSERT, NULL, ARGS(arg_int(profile),
-	    arg_text(c->plan.profile.name), arg_int(c->issuer_id),
-	    arg_text(body), arg_bytes(seal, sizeof(seal))));
+	return rows_insert(c);
 }
 
 int
 ca_store(struct ceremony *c)
 {
-	const char *body = profile_body(c);
-	struct profile check;
+	json_t *entry;
 	char why[256];
 
-	if (profile_parse(c->arena, body, &check, why, sizeof(why)) == -1) {
-		log_error("%s: correct the ceremony's file, or publisher.url",
-		    why);
-		return -1;
-	}
 	if (tokens_derive(c->issuing_token, SEAL_LABEL, c->seal.key, why,
 	    sizeof(why)) == -1) {
 		log_error("token \"%s\", seal key: %s",
 		    c->conf->token.on.label, why);
 		return -1;
 	}
-	if (db_begin(c->db) == -1)
+	if ((entry = done_json(c)) == NULL)
 		return -1;
-	c->done = ca_log(c, "ceremony", done_json(c, body));
-	if (c->done != -1 && insert_rows(c, body) == 0 &&
-	    db_commit(c->db) == 0)
+	if (db_begin(c->db) == -1) {
+		json_decref(entry);
+		return -1;
+	}
+	c->done = ca_log(c, "ceremony", entry);
+	if (c->done != -1 && insert_rows(c) == 0 && db_commit(c->db) == 0)
 		return ca_load(c);	/* the record as it was stored */
 	db_rollback(c->db);
 	log_error("the certificates are signed but not stored: run the same "

@@ -21,6 +21,8 @@ static const struct {
 	[ROLE_ISSUING] = { "issuing", KEY_LABEL_ISSUING },
 	[ROLE_LOG] = { "log", KEY_LABEL_LOG },
 	[ROLE_SEAL] = { "seal", KEY_LABEL_SEAL },
+	[ROLE_EAB] = { "eab", KEY_LABEL_EAB },
+	[ROLE_ACCOUNT] = { "account", KEY_LABEL_ACCOUNT },
 };
 
 const char *
@@ -37,6 +39,8 @@ wanted_kind(const struct ceremony *c, enum role role)
 		[ROLE_ISSUING] = c->plan.issuing.key,
 		[ROLE_LOG] = c->plan.log_key,
 		[ROLE_SEAL] = "HMAC",
+		[ROLE_EAB] = "HMAC",
+		[ROLE_ACCOUNT] = "P-256",
 	};
 
 	return kinds[role];
@@ -182,7 +186,7 @@ keys_make(struct ceremony *c)
 
 	if ((c->root_token != NULL && find_keys(c, c->root_token, ROLE_ROOT,
 	    ROLE_ROOT) == -1) ||
-	    find_keys(c, c->issuing_token, ROLE_ISSUING, ROLE_SEAL) == -1)
+	    find_keys(c, c->issuing_token, ROLE_ISSUING, ROLES - 1) == -1)
 		return -1;
 	for (r = c->root_token != NULL ? ROLE_ROOT : ROLE_ISSUING; r < ROLES;
 	    r++) {

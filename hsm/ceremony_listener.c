@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -18,6 +19,7 @@
 #include "../db/db.h"
 #include "../server/log.h"
 #include "../server/mem.h"
+#include "../server/problem.h"
 #include "ceremony.h"
 #include "db/queries-owner.h"
 #include "tbs.h"
@@ -79,7 +81,7 @@ make_key(struct ceremony *c, struct listener *l)
 		goto out;
 	}
 	len = BIO_get_mem_data(bio, &pem);
-	if (record_write(c->conf->acme.tls_key, 0600, c->conf->acme.user, pem,
+	if (record_write(c->conf->acme.tls_key, 0640, c->conf->renew.user, pem,
 	    (size_t)len) == -1)
 		goto out;
 	say(c, "  key in %s", c->conf->acme.tls_key);
@@ -92,9 +94,8 @@ out:
 
 /* The certificate is for this key and has not ended. */
 static bool
-fits(const struct listener *l, const unsigned char *der, size_t len)
+fits(const struct listener *l, const X509 *x)
 {
-	X509 *x = d2i_X509(NULL, &der, (long)len);
 	unsigned char *spki = NULL;
 	bool ok = false;
 	int n;
@@ -107,7 +108,49 @@ fits(const struct listener *l, const unsigned char *der, size_t len)
 	    X509_cmp_current_time(X509_get0_notAfter(x)) > 0)
 		ok = true;
 	OPENSSL_free(spki);
+	return ok;
+}
+
+/* As chancery-renew, or the operator, put it there: it is not ours to write. */
+static bool
+file_fits(struct ceremony *c, const struct listener *l)
+{
+	X509 *x = NULL;
+	FILE *f;
+	bool ok;
+
+	if ((f = fopen(c->conf->acme.tls_certificate, "re")) != NULL) {
+		x = PEM_read_X509(f, NULL, NULL, NULL);
+		fclose(f);
+	}
+	ERR_clear_error();
+	ok = fits(l, x);
 	X509_free(x);
+	return ok;
+}
+
+/* Issued by an earlier run that did not come to write the file. */
+static bool
+row_fits(struct ceremony *c, const struct listener *l)
+{
+	struct rows *rows = NULL;
+	const unsigned char *der, *p;
+	X509 *x = NULL;
+	size_t len;
+	bool ok = false;
+
+	if (db_query(c->db, Q_CERTIFICATE_LISTENER, &rows, NO_ARGS) == -1)
+		return false;
+	if (rows_count(rows) == 1) {
+		p = der = row_bytes(rows, 0, 0, &len);
+		x = d2i_X509(NULL, &p, (long)len);
+		if ((ok = fits(l, x))) {
+			c->listener.der = arena_memdup(c->arena, der, len);
+			c->listener.der_len = len;
+		}
+	}
+	X509_free(x);
+	rows_free(rows);
 	return ok;
 }
 
@@ -115,23 +158,8 @@ bool
 listener_ready(struct ceremony *c)
 {
 	struct listener l = { .intent = -1 };
-	struct rows *rows = NULL;
-	const unsigned char *der;
-	size_t len;
-	bool ready = false;
 
-	if (read_key(c, &l) == -1 ||
-	    db_query(c->db, Q_CERTIFICATE_LISTENER, &rows, NO_ARGS) == -1)
-		return false;
-	if (rows_count(rows) == 1) {
-		der = row_bytes(rows, 0, 0, &len);
-		if ((ready = fits(&l, der, len))) {
-			c->listener.der = arena_memdup(c->arena, der, len);
-			c->listener.der_len = len;
-		}
-	}
-	rows_free(rows);
-	return ready;
+	return read_key(c, &l) == 0 && (file_fits(c, &l) || row_fits(c, &l));
 }
 
 /* ---------------------------------------------------------------- intent */
@@ -187,6 +215,21 @@ open_intents(struct ceremony *c, struct listener *l)
 	return rv;
 }
 
+/* An address, or a name: "localhost" is one here. */
+static struct ident
+name(const char *text)
+{
+	struct problem p = { 0 };
+	struct ident ident;
+
+	if (ident_parse("ip", text, &ident, &p) == 0)
+		return ident;
+	memset(&ident, 0, sizeof(ident));
+	ident.type = "dns";
+	snprintf(ident.value, sizeof(ident.value), "%s", text);
+	return ident;
+}
+
 static struct ident *
 names(struct ceremony *c, size_t *count)
 {
@@ -194,11 +237,8 @@ names(struct ceremony *c, size_t *count)
 	size_t i;
 
 	list = arena_alloc(c->arena, c->plan.listener.n * sizeof(*list));
-	for (i = 0; i < c->plan.listener.n; i++) {
-		list[i].type = "dns";
-		snprintf(list[i].value, sizeof(list[i].value), "%s",
-		    c->plan.listener.v[i]);
-	}
+	for (i = 0; i < c->plan.listener.n; i++)
+		list[i] = name(c->plan.listener.v[i]);
 	*count = ident_sort(list, c->plan.listener.n);
 	return list;
 }
@@ -245,11 +285,13 @@ intent_json(struct ceremony *c, const struct listener *l)
 {
 	unsigned char digest[DIGEST_LEN];
 	json_t *identifiers = json_array();
-	size_t i;
+	const struct ident *list;
+	size_t i, n;
 
-	for (i = 0; i < c->plan.listener.n; i++)
+	list = names(c, &n);
+	for (i = 0; i < n; i++)
 		json_array_append_new(identifiers, json_pack("{s:s, s:s}",
-		    "type", "dns", "value", c->plan.listener.v[i]));
+		    "type", list[i].type, "value", list[i].value));
 	sha256(c->issuing.der, c->issuing.der_len, digest);
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "purpose",
 	    "listener", "serial", hex_encode(c->arena, l->serial, SERIAL_LEN),

@@ -7,18 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../server/conf_read.h"
 #include "../server/ident.h"
 #include "../server/mem.h"
+#include "../server/problem.h"
 #include "ceremony.h"
-#include "profile.h"
-#include "tbs.h"
+#include "ceremony_plan.h"
 
 #define DAY		INT64_C(86400)
 #define NAME_MAX_LEN	64		/* RFC 5280, A.1: ub-common-name */
 #define FILE_MAX_LEN	65536
+#define PROFILES_MAX	16
 
-static conf_parse key_kind, slug, subject, dns_name, eku;
+static conf_parse key_kind, slug, subject, host;
 
 #define VALUE(keyword, how, at, ...)					\
 	{ .name = keyword, .shape = CONF_VALUE, .parse = how,		\
@@ -68,19 +68,16 @@ static const struct conf_key log_keys[] = {
 	END
 };
 
-static const struct conf_key profile_keys[] = {
-	VALUE("name", slug, profile.name, .fallback = PROFILE_DEFAULT),
-	VALUE("validity", conf_seconds, profile.validity, .fallback = "90d",
-	    RANGE(300, 825 * DAY)),
-	VALUE("backdate", conf_seconds, profile.backdate, .fallback = "1h",
-	    RANGE(0, DAY)),
-	STRINGS("eku", eku, profile.eku, .fallback = "serverAuth",
-	    RANGE(1, PROFILE_EKU_MAX)),
+static const struct conf_key officer_keys[] = {
+	VALUE("name", conf_word, officer.name, .fallback = "officer-1"),
+	VALUE("key_file", conf_path, officer.key_file, .optional = true),
+	VALUE("public_key_file", conf_path, officer.public_key_file,
+	    .optional = true),
 	END
 };
 
 static const struct conf_key listener_keys[] = {
-	STRINGS("names", dns_name, listener, RANGE(1, 100)),
+	STRINGS("names", host, listener, RANGE(1, 100)),
 	VALUE("validity", conf_seconds, listener_validity,
 	    .fallback = "90d", RANGE(3600, 825 * DAY)),
 	END
@@ -90,7 +87,11 @@ static const struct conf_key keys[] = {
 	GROUP("root", root_keys),
 	GROUP("issuing", issuing_keys),
 	GROUP("log", log_keys),
-	GROUP("profile", profile_keys),
+	{ .name = "profiles", .shape = CONF_GROUPS, .keys = plan_profile_keys,
+	  .offset = offsetof(struct plan, profile),
+	  .count = offsetof(struct plan, nprofiles),
+	  .size = sizeof(struct plan_profile), RANGE(1, PROFILES_MAX) },
+	GROUP("officer", officer_keys),
 	GROUP("listener", listener_keys),
 	END
 };
@@ -133,32 +134,47 @@ subject(const struct conf_key *key, const char *text, void *out, char *why)
 	return -1;
 }
 
-/* Of the listener: "localhost" is fine here, a wildcard is not. */
-static int
-dns_name(const struct conf_key *key, const char *text, void *out, char *why)
+static bool
+dns_name(const char *text, size_t len)
 {
-	size_t len = strlen(text);
-
-	if (len > 0 && len <= IDENT_MAX && text[strspn(text,
+	return len > 0 && len <= IDENT_MAX && text[strspn(text,
 	    "abcdefghijklmnopqrstuvwxyz0123456789-.")] == '\0' &&
 	    text[0] != '.' && text[0] != '-' && text[len - 1] != '.' &&
 	    text[len - 1] != '-' && strstr(text, "..") == NULL &&
-	    text[strspn(text, "0123456789.")] != '\0')
+	    text[strspn(text, "0123456789.")] != '\0';
+}
+
+/* Of the listener: "localhost" is fine here, a wildcard is not. */
+static int
+host(const struct conf_key *key, const char *text, void *out, char *why)
+{
+	struct problem p = { 0 };
+	struct ident ident;
+
+	if (dns_name(text, strlen(text)) ||
+	    ident_parse("ip", text, &ident, &p) == 0)
 		return conf_text(key, text, out, why);
 	snprintf(why, CONF_WHY_LEN, "must be a DNS name in lower case, "
-	    "without a final dot");
+	    "without a final dot, or an address");
 	return -1;
 }
 
-static int
-eku(const struct conf_key *key, const char *text, void *out, char *why)
+/* Two profiles of one name, or one that outlives the issuer. */
+static const char *
+check_profiles(const struct plan *plan)
 {
-	if (strcmp(text, "serverAuth") == 0)
-		return conf_text(key, EKU_SERVER_AUTH, out, why);
-	if (strcmp(text, "clientAuth") == 0)
-		return conf_text(key, EKU_CLIENT_AUTH, out, why);
-	snprintf(why, CONF_WHY_LEN, "must be serverAuth or clientAuth");
-	return -1;
+	size_t i, j;
+
+	for (i = 0; i < plan->nprofiles; i++) {
+		if (plan->profile[i].fixed.validity > plan->issuing.validity)
+			return "a profile's validity is longer than "
+			    "issuing.validity";
+		for (j = 0; j < i; j++)
+			if (strcmp(plan->profile[i].fixed.name,
+			    plan->profile[j].fixed.name) == 0)
+				return "two profiles have the same name";
+	}
+	return NULL;
 }
 
 static int
@@ -168,16 +184,17 @@ check(const char *file, const struct plan *plan, char *why, size_t whylen)
 
 	if (plan->issuing.validity > plan->root.validity)
 		what = "issuing.validity is longer than root.validity";
-	else if (plan->profile.validity > plan->issuing.validity ||
-	    plan->listener_validity > plan->issuing.validity)
-		what = "profile.validity or listener.validity is longer than "
-		    "issuing.validity";
+	else if (plan->listener_validity > plan->issuing.validity)
+		what = "listener.validity is longer than issuing.validity";
 	else if (strcmp(plan->root.common_name,
 	    plan->issuing.common_name) == 0)
 		what = "root and issuing have the same common_name";
-	else if (strcmp(plan->profile.name, PROFILE_DEFAULT) != 0)
-		what = "profile.name must be \"" PROFILE_DEFAULT "\": orders "
-		    "that name no profile get it";
+	else if ((plan->officer.key_file == NULL) ==
+	    (plan->officer.public_key_file == NULL))
+		what = "officer needs key_file (made when it is not there) or "
+		    "public_key_file, and not both";
+	else
+		what = check_profiles(plan);
 	if (what == NULL)
 		return 0;
 	snprintf(why, whylen, "%s: %s", file, what);

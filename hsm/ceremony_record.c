@@ -22,30 +22,6 @@
 #include "../server/mem.h"
 #include "ceremony.h"
 
-/* The folder of a file of ours, which others may enter. */
-static int
-make_folder(const char *path)
-{
-	char copy[4096], *dir;
-
-	snprintf(copy, sizeof(copy), "%s", path);
-	dir = dirname(copy);
-	if (mkdir(dir, 0755) == -1)
-		return errno == EEXIST ? 0 : -1;
-	return chmod(dir, 0755);
-}
-
-static int
-write_all(int fd, const char *data, size_t len)
-{
-	ssize_t n;
-
-	for (; len > 0; data += n, len -= (size_t)n)
-		if ((n = write(fd, data, len)) == -1)
-			return -1;
-	return fsync(fd);
-}
-
 static int
 give(int fd, const char *user)
 {
@@ -60,6 +36,40 @@ give(int fd, const char *user)
 	return fchown(fd, pw->pw_uid, pw->pw_gid);
 }
 
+/*
+ * The folder of a file of ours: others may enter, or it is all the user's,
+ * who replaces files in it later, and its group may read.
+ */
+static int
+make_folder(const char *path, const char *user)
+{
+	char copy[4096], *dir;
+	int fd, rv;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	dir = dirname(copy);
+	if (mkdir(dir, 0755) == -1)
+		return errno == EEXIST ? 0 : -1;
+	if (user == NULL || geteuid() != 0)
+		return chmod(dir, user == NULL ? 0755 : 0750);
+	if ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
+		return -1;
+	rv = give(fd, user) == -1 ? -1 : fchmod(fd, 0750);
+	close(fd);
+	return rv;
+}
+
+static int
+write_all(int fd, const char *data, size_t len)
+{
+	ssize_t n;
+
+	for (; len > 0; data += n, len -= (size_t)n)
+		if ((n = write(fd, data, len)) == -1)
+			return -1;
+	return fsync(fd);
+}
+
 int
 record_write(const char *path, unsigned mode, const char *user,
     const void *data, size_t len)
@@ -69,7 +79,7 @@ record_write(const char *path, unsigned mode, const char *user,
 
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
 	unlink(fresh);
-	if (make_folder(path) == 0 &&
+	if (make_folder(path, user) == 0 &&
 	    (fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
 	    0600)) != -1 && write_all(fd, data, len) == 0 &&
 	    give(fd, user) == 0 && fchmod(fd, mode) == 0 &&
@@ -180,6 +190,49 @@ put_head(struct ceremony *c, struct buf *b)
 	    sizeof(digest)));
 }
 
+/* The SHA-256 of a canonical text. */
+static const char *
+digest_of(struct ceremony *c, const char *text)
+{
+	unsigned char digest[DIGEST_LEN];
+
+	sha256(text, strlen(text), digest);
+	return hex_encode(c->arena, digest, sizeof(digest));
+}
+
+/* Rows that were stored; those of officers and accounts by their keys. */
+static void
+put_rows(struct ceremony *c, struct buf *b)
+{
+	const json_t *account, *o;
+	const char *body, *why;
+	json_t *officer;
+	char *jwk;
+	size_t i, len;
+
+	buf_puts(b, "\nPROFILES\n");
+	json_array_foreach(json_object_get(c->record, "profiles"), i, o)
+		buf_printf(b, "\n  %s\n", json_string_value(o));
+	buf_puts(b, "\nFIRST OFFICER AND OWN ACCOUNT\n");
+	json_array_foreach(json_object_get(c->record, "directives"), i, o) {
+		body = text_of(o, "body");
+		buf_printf(b, "\n  %-16s%s\n", text_of(o, "kind"), text_of(o,
+		    "name"));
+		if (strcmp(text_of(o, "kind"), "officer") != 0) {
+			buf_printf(b, "  %s\n", body);
+			continue;
+		}
+		officer = json_read_object(body, strlen(body), &why);
+		jwk = json_canonical(c->arena, json_object_get(officer, "jwk"),
+		    &len);
+		put_hex(b, "key thumbprint", digest_of(c, jwk));
+		json_decref(officer);
+	}
+	account = json_object_get(c->record, "account");
+	buf_puts(b, "\n");
+	put_hex(b, "account key", digest_of(c, text_of(account, "jwk")));
+}
+
 static void
 put_signatures(struct buf *b)
 {
@@ -213,9 +266,23 @@ record_text(struct ceremony *c)
 	    "root"));
 	put_cert(c, &b, "ISSUING CERTIFICATE", json_object_get(c->record,
 	    "issuing"));
-	buf_printf(&b, "\nPROFILE\n\n  %s\n", text_of(c->record, "profile"));
+	put_rows(c, &b);
 	put_signatures(&b);
 	return b;
+}
+
+/* The listener's chain, unless it is there. */
+static int
+chain_file(struct ceremony *c, const char *issuing)
+{
+	const char *chain;
+
+	if (c->listener.der == NULL)
+		return 0;
+	chain = arena_printf(c->arena, "%s%s", pem_encode(c->arena,
+	    "CERTIFICATE", c->listener.der, c->listener.der_len), issuing);
+	return record_write(c->conf->acme.tls_certificate, 0644,
+	    c->conf->renew.user, chain, strlen(chain));
 }
 
 int
@@ -223,20 +290,17 @@ record_files(struct ceremony *c)
 {
 	const char *dir = c->conf->state_dir;
 	struct buf record = record_text(c);
-	char *root, *issuing, *chain;
+	char *root, *issuing;
 
 	root = pem_encode(c->arena, "CERTIFICATE", c->root.der,
 	    c->root.der_len);
 	issuing = pem_encode(c->arena, "CERTIFICATE", c->issuing.der,
 	    c->issuing.der_len);
-	chain = arena_printf(c->arena, "%s%s", pem_encode(c->arena,
-	    "CERTIFICATE", c->listener.der, c->listener.der_len), issuing);
 	if (record_write(arena_printf(c->arena, "%s/root.pem", dir), 0644,
 	    NULL, root, strlen(root)) == -1 ||
 	    record_write(arena_printf(c->arena, "%s/issuing.pem", dir), 0644,
 	    NULL, issuing, strlen(issuing)) == -1 ||
-	    record_write(c->conf->acme.tls_certificate, 0644, NULL, chain,
-	    strlen(chain)) == -1)
+	    chain_file(c, issuing) == -1)
 		return -1;
 	return record_write(arena_printf(c->arena, "%s/ceremony-record.txt",
 	    dir), 0644, NULL, record.data, record.len);

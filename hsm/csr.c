@@ -4,6 +4,7 @@
  * key leaves here as the octets that were sent; the names leave as a set to
  * be compared with the order's; nothing else leaves.  Pure.
  */
+#include <arpa/inet.h>
 #include <string.h>
 #include <openssl/err.h>
 #include <openssl/x509.h>
@@ -27,7 +28,7 @@ static const int understood[] = {
 static const int signatures[] = {
 	NID_sha256WithRSAEncryption, NID_sha384WithRSAEncryption,
 	NID_sha512WithRSAEncryption, NID_rsassaPss, NID_ecdsa_with_SHA256,
-	NID_ecdsa_with_SHA384, NID_ecdsa_with_SHA512,
+	NID_ecdsa_with_SHA384, NID_ecdsa_with_SHA512, NID_ED25519,
 };
 
 static bool
@@ -103,18 +104,43 @@ out:
 	return rc;
 }
 
+/* The next name, or NULL with the problem. */
+static struct ident *
+name_next(struct csr *csr, struct problem *p)
+{
+	if (csr->nnames < NAMES_MAX)
+		return &csr->names[csr->nnames++];
+	problem(p, PR_BAD_CSR, "RFC 8555, 7.4: the CSR has more than %d "
+	    "names", NAMES_MAX);
+	return NULL;
+}
+
 static int
 name_add(struct csr *csr, const char *text, struct problem *p)
 {
 	struct problem why = { 0 };
+	struct ident *name = name_next(csr, p);
 
-	if (csr->nnames == NAMES_MAX)
-		return problem(p, PR_BAD_CSR, "RFC 8555, 7.4: the CSR has "
-		    "more than %d names", NAMES_MAX);
-	if (ident_parse("dns", text, &csr->names[csr->nnames], &why) == -1)
+	if (name == NULL)
+		return -1;
+	if (ident_parse("dns", text, name, &why) == -1)
 		return problem(p, PR_BAD_CSR, "RFC 8555, 7.4: a name of the "
 		    "CSR cannot be in an order (%.160s)", why.detail);
-	csr->nnames++;
+	return 0;
+}
+
+/* RFC 8738, 3: 4 or 16 octets. */
+static int
+address_add(struct csr *csr, const unsigned char *octets, size_t len,
+    struct problem *p)
+{
+	struct ident *name = name_next(csr, p);
+
+	if (name == NULL)
+		return -1;
+	if (ident_from_octets(octets, len, name) == -1)
+		return problem(p, PR_BAD_CSR, "RFC 8738, 3: an address of the "
+		    "CSR cannot be in an order (%zu octets)", len);
 	return 0;
 }
 
@@ -124,9 +150,14 @@ alt_name_add(struct csr *csr, const GENERAL_NAME *name, struct problem *p)
 	const char *text;
 	size_t len;
 
+	if (name->type == GEN_IPADD)
+		return address_add(csr,
+		    ASN1_STRING_get0_data(name->d.iPAddress),
+		    (size_t)ASN1_STRING_length(name->d.iPAddress), p);
 	if (name->type != GEN_DNS)
 		return problem(p, PR_BAD_CSR, "RFC 8555, 7.4: the CSR asks "
-		    "for a subjectAltName of another type than dNSName");
+		    "for a subjectAltName of another type than dNSName and "
+		    "iPAddress");
 	text = (const char *)ASN1_STRING_get0_data(name->d.dNSName);
 	len = (size_t)ASN1_STRING_length(name->d.dNSName);
 	if (memchr(text, '\0', len) != NULL)
@@ -248,7 +279,8 @@ out:
 
 /*
  * A commonName counts as a name when it is written like one.  Other text,
- * such as a host's description, is not copied and not judged.
+ * such as a host's description, is not copied and not judged; nor is an
+ * empty one, which some clients send.
  */
 static bool
 like_a_name(const char *text, size_t len)
@@ -256,6 +288,19 @@ like_a_name(const char *text, size_t len)
 	return len > 0 && strchr(text, '.') != NULL && strspn(text,
 	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	    "0123456789-.*_") == len;
+}
+
+static int
+common_name_add(struct csr *csr, const char *text, size_t len,
+    struct problem *p)
+{
+	unsigned char octets[sizeof(struct in6_addr)];
+
+	if (strlen(text) == len && inet_pton(AF_INET, text, octets) == 1)
+		return address_add(csr, octets, sizeof(struct in_addr), p);
+	if (strlen(text) == len && inet_pton(AF_INET6, text, octets) == 1)
+		return address_add(csr, octets, sizeof(struct in6_addr), p);
+	return like_a_name(text, len) ? name_add(csr, text, p) : 0;
 }
 
 static int
@@ -272,8 +317,7 @@ common_names_read(struct csr *csr, const X509_REQ *req, struct problem *p)
 		if (len < 0)
 			return problem(p, PR_BAD_CSR, "RFC 5280, 4.1.2.6: a "
 			    "commonName of the CSR cannot be read");
-		if (like_a_name((const char *)text, (size_t)len))
-			rc = name_add(csr, (const char *)text, p);
+		rc = common_name_add(csr, (const char *)text, (size_t)len, p);
 		OPENSSL_free(text);
 		text = NULL;
 	}
@@ -286,7 +330,7 @@ possession_check(X509_REQ *req, struct problem *p)
 	if (!listed(signatures, nitems(signatures),
 	    X509_REQ_get_signature_nid(req)))
 		return problem(p, PR_BAD_CSR, "RFC 8555, 7.4: the CSR must be "
-		    "signed with SHA-256, SHA-384 or SHA-512");
+		    "signed with SHA-256, SHA-384 or SHA-512, or Ed25519");
 	if (X509_REQ_verify(req, X509_REQ_get0_pubkey(req)) != 1)
 		return problem(p, PR_BAD_CSR, "RFC 2986, 3: the signature of "
 		    "the CSR does not verify with its key");
@@ -300,14 +344,15 @@ judge(struct arena *a, const unsigned char *der, size_t len, X509_REQ *req,
 	X509_PUBKEY *pub = X509_REQ_get_X509_PUBKEY(req);
 	EVP_PKEY *pkey;
 
-	if (X509_REQ_get_version(req) != X509_REQ_VERSION_1)
+	/* RFC 2986, 4.1 knows 0 only; ruby-acme-client writes 2. */
+	if (X509_REQ_get_version(req) < 0 || X509_REQ_get_version(req) > 2)
 		return problem(p, PR_BAD_CSR, "RFC 2986, 4.1: the version of "
 		    "the CSR is not 0");
 	/* The size of the key is judged before work is done with it. */
-	if (csr_key_check(pub, p) == -1 || possession_check(req, p) == -1)
+	if (csr_key_check(pub, &csr->kind, p) == -1 ||
+	    possession_check(req, p) == -1)
 		return -1;
 	pkey = X509_PUBKEY_get0(pub);
-	csr->rsa = EVP_PKEY_get_base_id(pkey) == EVP_PKEY_RSA;
 	if (csr_key_thumbprint(a, pkey, csr->thumbprint) == -1)
 		return problem(p, PR_BAD_CSR, "RFC 8555, 11.1: the key of the "
 		    "CSR cannot be compared with account keys");

@@ -7,11 +7,11 @@
 #ifndef CHANCERY_CSR_H
 #define CHANCERY_CSR_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "../server/enc.h"
 #include "../server/ident.h"
+#include "profile.h"
 
 struct arena;
 struct problem;
@@ -21,7 +21,7 @@ struct csr {
 	size_t			 spki_len;
 	unsigned char		 spki_hash[DIGEST_LEN];
 	unsigned char		 thumbprint[DIGEST_LEN];	/* RFC 7638 */
-	bool			 rsa;
+	unsigned		 kind;		/* PROFILE_RSA, PROFILE_P256... */
 	struct ident		*names;		/* sorted, no repeats */
 	size_t			 nnames;
 };

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The last look before a signature: the rules about the fields of a leaf,
- * and the table of all of them.  Those about extensions are in lint_ext.c.
- * Pure.
+ * and the table of all rules.  Pure.
  */
 #include <string.h>
 #include <openssl/err.h>
@@ -77,10 +76,17 @@ algorithms_equal(const struct lint_view *v)
 	return X509_ALGOR_cmp(X509_get0_tbs_sigalg(v->cert), outer) == 0;
 }
 
+/* The one inside: that outside is ours. */
+static int
+algorithm(const struct lint_view *v)
+{
+	return OBJ_obj2nid(X509_get0_tbs_sigalg(v->cert)->algorithm);
+}
+
 static bool
 algorithm_strong(const struct lint_view *v)
 {
-	switch (X509_get_signature_nid(v->cert)) {
+	switch (algorithm(v)) {
 	case NID_ecdsa_with_SHA256:
 	case NID_ecdsa_with_SHA384:
 	case NID_sha256WithRSAEncryption:
@@ -143,6 +149,17 @@ validity_not_long(const struct lint_view *v)
 	    v->not_after - v->not_before + 1 <= v->in->profile->validity;
 }
 
+/* RFC 8555, 7.4: to the second, or not at all. */
+static bool
+dates_of_order(const struct lint_view *v)
+{
+	const struct profile_dates *d = &v->in->dates;
+
+	return v->timed &&
+	    (d->not_before == 0 || d->not_before == v->not_before) &&
+	    (d->not_after == 0 || d->not_after == v->not_after);
+}
+
 static bool
 starts_within_issuer(const struct lint_view *v)
 {
@@ -158,9 +175,13 @@ ends_within_issuer(const struct lint_view *v)
 static bool
 starts_now(const struct lint_view *v)
 {
-	return v->timed && v->not_before <= v->in->now &&
-	    v->not_before + v->in->profile->backdate + CLOCK_SLACK >=
-	    v->in->now;
+	const struct profile *f = v->in->profile;
+	int64_t last = v->in->now;
+
+	if (v->in->dates.not_before != 0)
+		last += f->advance;
+	return v->timed && v->not_before <= last &&
+	    v->not_before + f->backdate + CLOCK_SLACK >= v->in->now;
 }
 
 static bool
@@ -183,71 +204,161 @@ key_not_issuers(const struct lint_view *v)
 	    memcmp(v->spki, v->in->issuer_spki, v->spki_len) != 0;
 }
 
-/* The profile puts nothing into a subject but a commonName. */
 static bool
-subject_plain(const struct lint_view *v)
+key_of_profile(const struct lint_view *v)
 {
-	const X509_NAME *name = X509_get_subject_name(v->cert);
-	int n = X509_NAME_entry_count(name);
-
-	if (n == 0)
-		return true;
-	return n == 1 && X509_NAME_get_index_by_NID((X509_NAME *)name,
-	    NID_commonName, -1) == 0;
+	return (v->kind & v->in->profile->keys) != 0;
 }
 
-/* RFC 5280, Appendix A.1: ub-common-name */
+/* RFC 3279, 2.3.1: NULL; RFC 5480, 2.1.1: a curve; RFC 8410, 3: none.  And
+ * an AlgorithmIdentifier holds nothing else. */
 static bool
-common_name_short(const struct lint_view *v)
+key_parameters(const struct lint_view *v)
 {
-	return v->common_name == NULL ||
-	    ASN1_STRING_length(v->common_name) <= 64;
+	struct der in = { v->spki, v->spki_len }, body, alg;
+
+	if (der_take(&in, DER_SEQUENCE, &body) == -1 ||
+	    der_take(&body, DER_SEQUENCE, &alg) == -1 ||
+	    der_take(&alg, DER_OID, NULL) == -1)
+		return false;
+	if (v->kind == PROFILE_RSA)
+		return der_equal(&alg, "\x05\x00", 2);
+	if (v->kind == PROFILE_ED25519)
+		return alg.len == 0;
+	return der_take(&alg, DER_OID, NULL) == 0 && alg.len == 0;
 }
+
+/* RFC 4055, 5: NULL for RSA; RFC 5758, 3.2: none for ECDSA. */
+static bool
+algorithm_parameters(const struct lint_view *v)
+{
+	const X509_ALGOR *alg = X509_get0_tbs_sigalg(v->cert);
+	int type = V_ASN1_UNDEF;
+
+	X509_ALGOR_get0(NULL, &type, NULL, alg);
+	return type == (algorithm(v) == NID_sha256WithRSAEncryption ?
+	    V_ASN1_NULL : V_ASN1_UNDEF);
+}
+
+#define ALWAYS	false
+#define BR	true
 
 static const struct {
 	struct lint_rule	  rule;
 	bool			(*holds)(const struct lint_view *);
+	bool			  br;	/* only where the profile says so */
 } rules[] = {
-	{ { "der", "RFC 5280, 4.1" }, is_der },
-	{ { "version_3", "RFC 5280, 4.1.2.1" }, version_3 },
-	{ { "serial_positive", "RFC 5280, 4.1.2.2" }, serial_positive },
-	{ { "serial_not_long", "RFC 5280, 4.1.2.2" }, serial_not_long },
-	{ { "serial_not_short", "CA/B BR, 7.1" }, serial_not_short },
-	{ { "algorithms_equal", "RFC 5280, 4.1.2.3" }, algorithms_equal },
-	{ { "algorithm_strong", "CA/B BR, 7.1.3.2" }, algorithm_strong },
-	{ { "issuer_equal", "RFC 5280, 4.1.2.4" }, issuer_equal },
-	{ { "no_unique_ids", "RFC 5280, 4.1.2.8" }, no_unique_ids },
-	{ { "times_encoded", "RFC 5280, 4.1.2.5" }, times_encoded },
-	{ { "validity_ordered", "RFC 5280, 4.1.2.5" }, validity_ordered },
-	{ { "validity_not_long", "RFC 5280, 4.1.2.5" }, validity_not_long },
+	{ { "der", "RFC 5280, 4.1" }, is_der, ALWAYS },
+	{ { "version_3", "RFC 5280, 4.1.2.1" }, version_3, ALWAYS },
+	{ { "serial_positive", "RFC 5280, 4.1.2.2" }, serial_positive,
+	    ALWAYS },
+	{ { "serial_not_long", "RFC 5280, 4.1.2.2" }, serial_not_long,
+	    ALWAYS },
+	/* What we always do, although only the BR ask for it. */
+	{ { "serial_not_short", "CA/B BR, 7.1" }, serial_not_short, ALWAYS },
+	{ { "algorithms_equal", "RFC 5280, 4.1.2.3" }, algorithms_equal,
+	    ALWAYS },
+	{ { "algorithm_strong", "CA/B BR, 7.1.3.2" }, algorithm_strong,
+	    ALWAYS },
+	{ { "algorithm_parameters", "RFC 5758, 3.2" }, algorithm_parameters,
+	    ALWAYS },
+	{ { "issuer_equal", "RFC 5280, 4.1.2.4" }, issuer_equal, ALWAYS },
+	{ { "no_unique_ids", "RFC 5280, 4.1.2.8" }, no_unique_ids, ALWAYS },
+	{ { "times_encoded", "RFC 5280, 4.1.2.5" }, times_encoded, ALWAYS },
+	{ { "validity_ordered", "RFC 5280, 4.1.2.5" }, validity_ordered,
+	    ALWAYS },
+	{ { "validity_not_long", "RFC 5280, 4.1.2.5" }, validity_not_long,
+	    ALWAYS },
+	{ { "dates_of_order", "RFC 8555, 7.4" }, dates_of_order, ALWAYS },
 	{ { "starts_within_issuer", "RFC 5280, 6.1.3" },
-	    starts_within_issuer },
-	{ { "ends_within_issuer", "RFC 5280, 6.1.3" }, ends_within_issuer },
-	{ { "starts_now", "CA/B BR, 6.3.2" }, starts_now },
-	{ { "ends_later", "RFC 5280, 4.1.2.5" }, ends_later },
-	{ { "key_of_request", "RFC 8555, 7.4" }, key_of_request },
-	{ { "key_not_issuers", "RFC 5280, 4.2.1.9" }, key_not_issuers },
-	{ { "subject_plain", "CA/B BR, 7.1.2.7" }, subject_plain },
-	{ { "common_name_short", "RFC 5280, A.1" }, common_name_short },
+	    starts_within_issuer, ALWAYS },
+	{ { "ends_within_issuer", "RFC 5280, 6.1.3" }, ends_within_issuer,
+	    ALWAYS },
+	{ { "starts_now", "RFC 5280, 4.1.2.5" }, starts_now, ALWAYS },
+	{ { "ends_later", "RFC 5280, 4.1.2.5" }, ends_later, ALWAYS },
+	{ { "key_of_request", "RFC 8555, 7.4" }, key_of_request, ALWAYS },
+	{ { "key_not_issuers", "RFC 5280, 4.2.1.9" }, key_not_issuers,
+	    ALWAYS },
+	{ { "key_of_profile", "RFC 5280, 4.1.2.7" }, key_of_profile, ALWAYS },
+	{ { "key_parameters", "RFC 3279, 2.3.1; RFC 5480, 2.1.1; RFC 8410, 3"
+	    }, key_parameters, ALWAYS },
+	{ { "subject_profile", "RFC 5280, 4.1.2.6" }, lint_subject_profile,
+	    ALWAYS },
+	{ { "subject_once", "CA/B BR, 7.1.4.2" }, lint_subject_once, ALWAYS },
+	{ { "subject_text", "RFC 5280, 4.1.2.4" }, lint_subject_text,
+	    ALWAYS },
+	{ { "country_form", "RFC 5280, A.1" }, lint_country_form, ALWAYS },
+	{ { "organization_short", "RFC 5280, A.1" }, lint_organization_short,
+	    ALWAYS },
+	{ { "common_name_short", "RFC 5280, A.1" }, lint_common_name_short,
+	    ALWAYS },
 	{ { "common_name_in_san", "CA/B BR, 7.1.4.3" },
-	    lint_common_name_in_san },
-	{ { "extensions_known", "CA/B BR, 7.1.2.7" }, lint_ext_known },
-	{ { "extensions_once", "RFC 5280, 4.2" }, lint_ext_once },
-	{ { "extensions_booleans", "X.690, 11.1" }, lint_ext_booleans },
-	{ { "extensions_critical", "RFC 5280, 4.2" }, lint_ext_critical },
-	{ { "san_present", "RFC 5280, 4.2.1.6" }, lint_san_present },
-	{ { "san_is_order", "RFC 8555, 7.4" }, lint_san_is_order },
-	{ { "san_critical", "RFC 5280, 4.1.2.6" }, lint_san_critical },
-	{ { "not_a_ca", "RFC 5280, 4.2.1.9" }, lint_not_a_ca },
+	    lint_common_name_in_san, ALWAYS },
+	{ { "extensions_known", "RFC 5280, 4.2" }, lint_ext_known, ALWAYS },
+	{ { "extensions_once", "RFC 5280, 4.2" }, lint_ext_once, ALWAYS },
+	{ { "extensions_booleans", "X.690, 11.1" }, lint_ext_booleans,
+	    ALWAYS },
+	{ { "extensions_critical", "RFC 5280, 4.2" }, lint_ext_critical,
+	    ALWAYS },
+	{ { "extensions_der", "RFC 5280, 4.1; X.690, 10" }, lint_ext_values,
+	    ALWAYS },
+	{ { "san_present", "RFC 5280, 4.2.1.6" }, lint_san_present, ALWAYS },
+	{ { "san_is_order", "RFC 8555, 7.4" }, lint_san_is_order, ALWAYS },
+	{ { "san_critical", "RFC 5280, 4.1.2.6" }, lint_san_critical,
+	    ALWAYS },
+	{ { "san_types", "RFC 5280, 4.2.1.6" }, lint_san_types, ALWAYS },
+	{ { "san_once", "RFC 8555, 7.4" }, lint_san_once, ALWAYS },
+	{ { "san_count", "draft-ietf-acme-profiles" }, lint_san_count,
+	    ALWAYS },
+	{ { "san_octets", "RFC 5280, 4.2.1.6; RFC 1034, 3.5" },
+	    lint_san_octets, ALWAYS },
+	{ { "san_labels", "RFC 1034, 3.1" }, lint_san_labels, ALWAYS },
+	{ { "san_reserved_labels", "RFC 5890, 2.3.1" },
+	    lint_san_reserved_labels, ALWAYS },
+	{ { "san_wildcards", "RFC 9525, 6.3" }, lint_san_wildcards, ALWAYS },
+	{ { "san_no_address_text", "RFC 8738, 3" }, lint_san_no_address_text,
+	    ALWAYS },
+	{ { "san_addresses", "RFC 5280, 4.2.1.6" }, lint_san_addresses,
+	    ALWAYS },
+	{ { "san_names", "RFC 8399, 2.2" }, lint_san_names, ALWAYS },
+	{ { "not_a_ca", "RFC 5280, 4.2.1.9" }, lint_not_a_ca, ALWAYS },
 	{ { "key_usage_profile", "RFC 5280, 4.2.1.3" },
-	    lint_key_usage_profile },
-	{ { "key_usage_der", "X.690, 11.2.2" }, lint_key_usage_der },
-	{ { "key_usage_no_ca", "RFC 5280, 4.2.1.3" }, lint_key_usage_no_ca },
-	{ { "key_usage_of_key", "RFC 8813, 3" }, lint_key_usage_of_key },
-	{ { "eku_profile", "RFC 5280, 4.2.1.12" }, lint_eku_profile },
-	{ { "aki_is_issuer", "RFC 5280, 4.2.1.1" }, lint_aki_is_issuer },
-	{ { "ski_present", "RFC 5280, 4.2.1.2" }, lint_ski_present },
-	{ { "aia_profile", "RFC 5280, 4.2.2.1" }, lint_aia_profile },
+	    lint_key_usage_profile, ALWAYS },
+	{ { "key_usage_der", "X.690, 11.2.2" }, lint_key_usage_der, ALWAYS },
+	{ { "key_usage_no_ca", "RFC 5280, 4.2.1.3" }, lint_key_usage_no_ca,
+	    ALWAYS },
+	{ { "key_usage_of_key", "RFC 8813, 3" }, lint_key_usage_of_key,
+	    ALWAYS },
+	{ { "eku_profile", "RFC 5280, 4.2.1.12" }, lint_eku_profile, ALWAYS },
+	{ { "eku_once", "RFC 5280, 4.2.1.12" }, lint_eku_once, ALWAYS },
+	{ { "eku_no_authority", "RFC 6960, 4.2.2.2" }, lint_eku_no_authority,
+	    ALWAYS },
+	{ { "policies_profile", "RFC 5280, 4.2.1.4" }, lint_policies_profile,
+	    ALWAYS },
+	{ { "policies_once", "RFC 5280, 4.2.1.4" }, lint_policies_once,
+	    ALWAYS },
+	{ { "policies_plain", "RFC 5280, 4.2.1.4" }, lint_policies_plain,
+	    ALWAYS },
+	{ { "aki_is_issuer", "RFC 5280, 4.2.1.1" }, lint_aki_is_issuer,
+	    ALWAYS },
+	{ { "ski_present", "RFC 5280, 4.2.1.2" }, lint_ski_present, ALWAYS },
+	{ { "aia_profile", "RFC 5280, 4.2.2.1" }, lint_aia_profile, ALWAYS },
+	{ { "br_validity", "CA/B BR, 6.3.2" }, lint_br_validity, BR },
+	{ { "br_start", "CA/B BR, 7.1.2.7" }, lint_br_start, BR },
+	{ { "br_policy", "CA/B BR, 7.1.2.7.9" }, lint_br_policy, BR },
+	{ { "br_eku", "CA/B BR, 7.1.2.7.10" }, lint_br_eku, BR },
+	{ { "br_key_usage", "CA/B BR, 7.1.2.7.11" }, lint_br_key_usage, BR },
+	{ { "br_key_kind", "CA/B BR, 6.1.5" }, lint_br_key_kind, BR },
+	{ { "br_rsa_size", "CA/B BR, 6.1.5" }, lint_br_rsa_size, BR },
+	{ { "br_rsa_exponent", "CA/B BR, 6.1.6" }, lint_br_rsa_exponent, BR },
+	{ { "br_addresses", "CA/B BR, 4.2.2" }, lint_br_addresses, BR },
+	{ { "br_revocation", "CA/B BR, 7.1.2.11.2" }, lint_br_revocation,
+	    BR },
+	{ { "br_issuer_url", "CA/B BR, 7.1.2.7.7" }, lint_br_issuer_url, BR },
+	{ { "br_subject", "CA/B BR, 7.1.2.7.2" }, lint_br_subject, BR },
+	{ { "br_rdn_single", "CA/B BR, 7.1.4.2" }, lint_br_rdn_single, BR },
+	{ { "br_subject_order", "CA/B BR, 7.1.4.2" }, lint_br_subject_order,
+	    BR },
 };
 
 size_t
@@ -274,15 +385,93 @@ bare_certificate(void)
 	return X509_new_ex(bare, NULL);
 }
 
+/* The octets of an RSA key: modulus and exponent. */
+static void
+rsa_read(struct lint_view *v)
+{
+	struct der in = { v->spki, v->spki_len }, body, bits, key;
+
+	if (der_take(&in, DER_SEQUENCE, &body) == -1 ||
+	    der_take(&body, DER_SEQUENCE, NULL) == -1 ||
+	    der_take(&body, DER_BIT_STRING, &bits) == -1 || bits.len < 1)
+		return;
+	bits.data++;
+	bits.len--;
+	if (der_take(&bits, DER_SEQUENCE, &key) == -1 ||
+	    der_take(&key, DER_INTEGER, &v->modulus) == -1 ||
+	    der_take(&key, DER_INTEGER, &v->exponent) == -1)
+		v->modulus = v->exponent = (struct der){ NULL, 0 };
+}
+
+/* PROFILE_RSA and the like, by the identifiers alone; 0: none of them. */
+static unsigned
+key_kind(const X509 *cert)
+{
+	static const struct {
+		int		nid, curve;
+		unsigned	kind;
+	} kinds[] = {
+		{ NID_rsaEncryption, NID_undef, PROFILE_RSA },
+		{ NID_X9_62_id_ecPublicKey, NID_X9_62_prime256v1,
+		    PROFILE_P256 },
+		{ NID_X9_62_id_ecPublicKey, NID_secp384r1, PROFILE_P384 },
+		{ NID_X9_62_id_ecPublicKey, NID_secp521r1, PROFILE_P521 },
+		{ NID_ED25519, NID_undef, PROFILE_ED25519 },
+	};
+	const ASN1_OBJECT *oid = NULL;
+	const void *curve = NULL;
+	X509_ALGOR *alg = NULL;
+	int type = V_ASN1_UNDEF, nid;
+	size_t i;
+
+	if (X509_PUBKEY_get0_param(NULL, NULL, NULL, &alg,
+	    X509_get_X509_PUBKEY(cert)) != 1)
+		return 0;
+	X509_ALGOR_get0(&oid, &type, &curve, alg);
+	nid = type == V_ASN1_OBJECT ? OBJ_obj2nid(curve) : NID_undef;
+	for (i = 0; i < nitems(kinds); i++)
+		if (kinds[i].nid == OBJ_obj2nid(oid) && kinds[i].curve == nid)
+			return kinds[i].kind;
+	return 0;
+}
+
+static void
+view_key(struct arena *a, struct lint_view *v)
+{
+	unsigned char *spki = NULL;
+	int n;
+
+	n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(v->cert), &spki);
+	if (n > 0) {
+		v->spki = arena_memdup(a, spki, (size_t)n);
+		v->spki_len = (size_t)n;
+	}
+	OPENSSL_free(spki);
+	v->kind = key_kind(v->cert);
+	if (v->kind == PROFILE_RSA)
+		rsa_read(v);
+}
+
+static const ASN1_STRING *
+common_name_read(const X509 *cert)
+{
+	X509_NAME *subject = X509_get_subject_name(cert);
+	const ASN1_STRING *found = NULL;
+	int at = -1;
+
+	while ((at = X509_NAME_get_index_by_NID(subject, NID_commonName,
+	    at)) >= 0)
+		found = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject,
+		    at));
+	return found;
+}
+
 /* What several rules need, decoded once; false: not a certificate at all. */
 static bool
 view_open(struct arena *a, const struct lint_input *in, struct lint_view *v)
 {
 	const unsigned char zeros[DUMMY_SIG_LEN] = { 0 }, *der, *at;
-	const X509_NAME *subject;
-	unsigned char *spki = NULL;
 	size_t len;
-	int n;
 
 	memset(v, 0, sizeof(*v));
 	v->in = in;
@@ -296,19 +485,9 @@ view_open(struct arena *a, const struct lint_input *in, struct lint_view *v)
 	v->timed = validity_read(v->cert, &v->not_before,
 	    &v->not_after) == 0 && validity_read(in->issuer,
 	    &v->issuer_from, &v->issuer_until) == 0;
-	n = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(v->cert), &spki);
-	if (n > 0) {
-		v->spki = arena_memdup(a, spki, (size_t)n);
-		v->spki_len = (size_t)n;
-	}
-	OPENSSL_free(spki);
-	subject = X509_get_subject_name(v->cert);
-	n = X509_NAME_get_index_by_NID((X509_NAME *)subject, NID_commonName,
-	    -1);
-	if (n >= 0)
-		v->common_name = X509_NAME_ENTRY_get_data(
-		    X509_NAME_get_entry(subject, n));
-	v->san = X509_get_ext_d2i(v->cert, NID_subject_alt_name, NULL, NULL);
+	view_key(a, v);
+	v->common_name = common_name_read(v->cert);
+	lint_ext_open(v);
 	return v->spki != NULL;
 }
 
@@ -323,12 +502,13 @@ lint_check(struct arena *a, const struct lint_input *in,
 	if (view_open(a, in, &v)) {
 		/* is_der last: it drops the encoding that was decoded. */
 		for (i = nitems(rules); i-- > 0;)
-			if (!rules[i].holds(&v))
+			if ((in->profile->br || !rules[i].br) &&
+			    !rules[i].holds(&v))
 				found[n++] = rules[i].rule;
 	} else {
 		found[n++] = rules[0].rule;
 	}
-	GENERAL_NAMES_free(v.san);
+	lint_ext_close(&v);
 	X509_free(v.cert);
 	ERR_clear_error();
 	return n;

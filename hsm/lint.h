@@ -12,9 +12,9 @@
 #include <openssl/x509.h>
 
 #include "../server/ident.h"
+#include "profile.h"
 
 struct arena;
-struct profile;
 
 struct lint_input {
 	const unsigned char	*tbs;
@@ -23,6 +23,7 @@ struct lint_input {
 	const unsigned char	*issuer_spki;
 	size_t			 issuer_spki_len;
 	const struct profile	*profile;
+	struct profile_dates	 dates;		/* that the order asks for */
 	const struct ident	*names;		/* the order's, sorted */
 	size_t			 nnames;
 	const unsigned char	*spki;		/* of the request */
@@ -35,7 +36,7 @@ struct lint_rule {
 	const char	*cites;		/* "RFC 5280, 4.1.2.2" */
 };
 
-#define LINT_MAX	64	/* more than there are rules */
+#define LINT_MAX	96	/* more than there are rules */
 
 /*
  * Try every rule; those that do not hold are put into `found`, which has

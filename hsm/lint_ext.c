@@ -13,22 +13,28 @@
 
 #define SKI_LEN		20	/* RFC 7093, 2 (1): 160 bits */
 
-/* All that the profile may put into a leaf, and whether it is critical. */
+#define VALUE(member, type)	offsetof(struct lint_view, member), \
+				ASN1_ITEM_ref(type)
+
+/* All that the profile may put into a leaf. */
 static const struct {
-	int	nid;
-	int	critical;	/* -1: another rule says */
+	int		 nid;
+	int		 critical;	/* -1: another rule says */
+	size_t		 value;		/* its place in the view */
+	ASN1_ITEM_EXP	*item;
 } known[] = {
-	{ NID_subject_alt_name,		-1 },
-	{ NID_basic_constraints,	1 },
-	{ NID_key_usage,		1 },
-	{ NID_ext_key_usage,		0 },
-	{ NID_authority_key_identifier,	0 },
-	{ NID_subject_key_identifier,	0 },
-	{ NID_info_access,		0 },
+	{ NID_subject_alt_name, -1, VALUE(san, GENERAL_NAMES) },
+	{ NID_basic_constraints, 1, VALUE(constraints, BASIC_CONSTRAINTS) },
+	{ NID_key_usage, 1, VALUE(usage, ASN1_BIT_STRING) },
+	{ NID_ext_key_usage, 0, VALUE(eku, EXTENDED_KEY_USAGE) },
+	{ NID_authority_key_identifier, 0, VALUE(aki, AUTHORITY_KEYID) },
+	{ NID_subject_key_identifier, 0, VALUE(ski, ASN1_OCTET_STRING) },
+	{ NID_info_access, 0, VALUE(aia, AUTHORITY_INFO_ACCESS) },
+	{ NID_certificate_policies, 0, VALUE(policies, CERTIFICATEPOLICIES) },
 };
 
-static const X509_EXTENSION *
-extension(const struct lint_view *v, int nid)
+const X509_EXTENSION *
+lint_extension(const struct lint_view *v, int nid)
 {
 	int at = X509_get_ext_by_NID(v->cert, nid, -1);
 
@@ -46,6 +52,42 @@ known_index(const X509_EXTENSION *ext)
 		if (known[i].nid == nid)
 			break;
 	return i;
+}
+
+static void **
+place(struct lint_view *v, size_t k)
+{
+	return (void **)((char *)v + known[k].value);
+}
+
+void
+lint_ext_open(struct lint_view *v)
+{
+	const ASN1_OCTET_STRING *octets;
+	const unsigned char *at;
+	X509_EXTENSION *ext;
+	size_t k;
+	int i;
+
+	for (i = 0; i < X509_get_ext_count(v->cert); i++) {
+		ext = X509_get_ext(v->cert, i);
+		k = known_index(ext);
+		if (k == nitems(known) || *place(v, k) != NULL)
+			continue;
+		octets = X509_EXTENSION_get_data(ext);
+		at = ASN1_STRING_get0_data(octets);
+		*place(v, k) = ASN1_item_d2i(NULL, &at,
+		    ASN1_STRING_length(octets), ASN1_ITEM_ptr(known[k].item));
+	}
+}
+
+void
+lint_ext_close(struct lint_view *v)
+{
+	size_t k;
+
+	for (k = 0; k < nitems(known); k++)
+		ASN1_item_free(*place(v, k), ASN1_ITEM_ptr(known[k].item));
 }
 
 bool
@@ -90,160 +132,120 @@ lint_ext_critical(const struct lint_view *v)
 	return true;
 }
 
-/* X.690, 11.1: TRUE is FF.  OpenSSL keeps whatever octet it finds. */
-static bool
-true_is_ff(X509_EXTENSION *ext)
+/* The list of extensions in the octets themselves. */
+static int
+octets_open(const struct lint_view *v, struct der *list)
 {
-	struct der in, body, value;
-	unsigned char *octets = NULL;
-	bool well = false;
-	int n;
+	struct der in = { v->in->tbs, v->in->tbs_len }, body, wrap;
+	unsigned tag;
 
-	n = i2d_X509_EXTENSION(ext, &octets);
-	in = (struct der){ octets, n > 0 ? (size_t)n : 0 };
-	if (der_take(&in, DER_SEQUENCE, &body) == 0 &&
-	    der_take(&body, DER_OID, NULL) == 0)
-		well = !der_is(&body, DER_BOOLEAN) ||
-		    (der_take(&body, DER_BOOLEAN, &value) == 0 &&
-		    der_equal(&value, "\xff", 1));
-	OPENSSL_free(octets);
-	return well;
+	if (der_take(&in, DER_SEQUENCE, &body) == -1)
+		return -1;
+	while (body.len > 0 && !der_is(&body, DER_CONSTRUCTED(3)))
+		if (der_next(&body, &tag, NULL, NULL) == -1)
+			return -1;
+	return der_take(&body, DER_CONSTRUCTED(3), &wrap) == -1 ? -1 :
+	    der_take(&wrap, DER_SEQUENCE, list);
 }
 
+/* X.690, 11.1: TRUE is FF.  OpenSSL keeps whatever octet it finds. */
 bool
 lint_ext_booleans(const struct lint_view *v)
 {
-	int i;
+	struct der list, one, value;
 
-	for (i = 0; i < X509_get_ext_count(v->cert); i++)
-		if (!true_is_ff(X509_get_ext(v->cert, i)))
-			return false;
-	return true;
-}
-
-bool
-lint_san_present(const struct lint_view *v)
-{
-	return v->san != NULL && sk_GENERAL_NAME_num(v->san) > 0;
-}
-
-static bool
-is_ident(const GENERAL_NAME *name, const struct ident *want)
-{
-	const unsigned char *text;
-	size_t len, skip = want->wildcard ? 2 : 0;
-
-	if (name->type != GEN_DNS)
+	if (octets_open(v, &list) == -1)
 		return false;
-	text = ASN1_STRING_get0_data(name->d.dNSName);
-	len = (size_t)ASN1_STRING_length(name->d.dNSName);
-	return len == strlen(want->value) + skip &&
-	    memcmp(text, "*.", skip) == 0 &&
-	    memcmp(text + skip, want->value, len - skip) == 0;
-}
-
-bool
-lint_san_is_order(const struct lint_view *v)
-{
-	size_t i;
-
-	if (v->san == NULL ||
-	    (size_t)sk_GENERAL_NAME_num(v->san) != v->in->nnames)
-		return false;
-	for (i = 0; i < v->in->nnames; i++)
-		if (!is_ident(sk_GENERAL_NAME_value(v->san, (int)i),
-		    &v->in->names[i]))
+	while (list.len > 0) {
+		if (der_take(&list, DER_SEQUENCE, &one) == -1 ||
+		    der_take(&one, DER_OID, NULL) == -1)
 			return false;
-	return true;
-}
-
-bool
-lint_san_critical(const struct lint_view *v)
-{
-	const X509_EXTENSION *ext = extension(v, NID_subject_alt_name);
-	bool empty;
-
-	empty = X509_NAME_entry_count(X509_get_subject_name(v->cert)) == 0;
-	return ext != NULL &&
-	    (X509_EXTENSION_get_critical(ext) != 0) == empty;
-}
-
-bool
-lint_common_name_in_san(const struct lint_view *v)
-{
-	const GENERAL_NAME *name;
-	int i;
-
-	if (v->common_name == NULL)
-		return true;
-	for (i = 0; v->san != NULL && i < sk_GENERAL_NAME_num(v->san); i++) {
-		name = sk_GENERAL_NAME_value(v->san, i);
-		if (name->type == GEN_DNS &&
-		    ASN1_STRING_length(name->d.dNSName) ==
-		    ASN1_STRING_length(v->common_name) &&
-		    memcmp(ASN1_STRING_get0_data(name->d.dNSName),
-		    ASN1_STRING_get0_data(v->common_name),
-		    (size_t)ASN1_STRING_length(v->common_name)) == 0)
-			return true;
+		if (der_take(&one, DER_BOOLEAN, &value) == 0 &&
+		    !der_equal(&value, "\xff", 1))
+			return false;
 	}
-	return false;
+	return true;
+}
+
+/* X.690, 10: what OpenSSL read from it, written again, is the same. */
+static bool
+value_is_der(const struct lint_view *v, const X509_EXTENSION *ext, size_t k)
+{
+	const ASN1_OCTET_STRING *octets = X509_EXTENSION_get_data(
+	    (X509_EXTENSION *)ext);
+	const ASN1_VALUE *value = *place((struct lint_view *)v, k);
+	unsigned char *again = NULL;
+	bool same = false;
+	int n;
+
+	if (value == NULL)
+		return false;
+	n = ASN1_item_i2d(value, &again, ASN1_ITEM_ptr(known[k].item));
+	if (n == ASN1_STRING_length(octets))
+		same = memcmp(again, ASN1_STRING_get0_data(octets),
+		    (size_t)n) == 0;
+	OPENSSL_free(again);
+	return same;
+}
+
+/* Those that are there once and known; other rules tell of the others. */
+bool
+lint_ext_values(const struct lint_view *v)
+{
+	const X509_EXTENSION *ext;
+	size_t k;
+
+	for (k = 0; k < nitems(known); k++) {
+		ext = lint_extension(v, known[k].nid);
+		if (ext != NULL && !value_is_der(v, ext, k))
+			return false;
+	}
+	return true;
 }
 
 bool
 lint_not_a_ca(const struct lint_view *v)
 {
-	BASIC_CONSTRAINTS *bc;
-	bool plain;
+	const BASIC_CONSTRAINTS *bc = v->constraints;
 
-	if (extension(v, NID_basic_constraints) == NULL)
+	if (lint_extension(v, NID_basic_constraints) == NULL)
 		return true;
-	bc = X509_get_ext_d2i(v->cert, NID_basic_constraints, NULL, NULL);
-	plain = bc != NULL && bc->ca == 0 && bc->pathlen == NULL;
-	BASIC_CONSTRAINTS_free(bc);
-	return plain;
+	return bc != NULL && bc->ca == 0 && bc->pathlen == NULL;
 }
 
-/* All nine bits of a KeyUsage; 0 when absent or not decoded. */
-static unsigned
-key_usage(const struct lint_view *v)
+unsigned
+lint_key_usage(const struct lint_view *v)
 {
-	ASN1_BIT_STRING *bits;
 	unsigned usage = 0;
 	int i;
 
-	bits = X509_get_ext_d2i(v->cert, NID_key_usage, NULL, NULL);
-	for (i = 0; bits != NULL && i < 9; i++)
-		if (ASN1_BIT_STRING_get_bit(bits, i))
+	for (i = 0; v->usage != NULL && i < 9; i++)
+		if (ASN1_BIT_STRING_get_bit(v->usage, i))
 			usage |= 1u << i;
-	ASN1_BIT_STRING_free(bits);
 	return usage;
 }
 
 static bool
 is_rsa(const struct lint_view *v)
 {
-	ASN1_OBJECT *oid = NULL;
-
-	return X509_PUBKEY_get0_param(&oid, NULL, NULL, NULL,
-	    X509_get_X509_PUBKEY(v->cert)) == 1 &&
-	    OBJ_obj2nid(oid) == NID_rsaEncryption;
+	return v->kind == PROFILE_RSA;
 }
 
 bool
 lint_key_usage_profile(const struct lint_view *v)
 {
-	return key_usage(v) == profile_key_usage(v->in->profile, is_rsa(v));
+	return lint_key_usage(v) == profile_key_usage(v->in->profile, is_rsa(v));
 }
 
 /* X.690, 11.2.2: no zero bits at the end; OpenSSL keeps those it finds. */
 bool
 lint_key_usage_der(const struct lint_view *v)
 {
-	X509_EXTENSION *ext = (X509_EXTENSION *)extension(v, NID_key_usage);
+	X509_EXTENSION *ext = (X509_EXTENSION *)lint_extension(v, NID_key_usage);
 	ASN1_BIT_STRING *bits = ASN1_BIT_STRING_new();
 	const ASN1_OCTET_STRING *value;
 	unsigned char *octets = NULL;
-	unsigned usage = key_usage(v);
+	unsigned usage = lint_key_usage(v);
 	bool same = false;
 	int i, n;
 
@@ -265,52 +267,119 @@ lint_key_usage_der(const struct lint_view *v)
 bool
 lint_key_usage_no_ca(const struct lint_view *v)
 {
-	return (key_usage(v) & (KU_CERT_SIGN | KU_CRL_SIGN)) == 0;
+	return (lint_key_usage(v) & (KU_CERT_SIGN | KU_CRL_SIGN)) == 0;
 }
 
 bool
 lint_key_usage_of_key(const struct lint_view *v)
 {
-	return is_rsa(v) || (key_usage(v) & KU_KEY_ENCIPHERMENT) == 0;
+	return is_rsa(v) || (lint_key_usage(v) & KU_KEY_ENCIPHERMENT) == 0;
+}
+
+static bool
+oid_is(const ASN1_OBJECT *object, const char *want)
+{
+	char oid[80];
+
+	OBJ_obj2txt(oid, sizeof(oid), object, 1);
+	return strcmp(want, oid) == 0;
 }
 
 bool
 lint_eku_profile(const struct lint_view *v)
 {
-	EXTENDED_KEY_USAGE *list;
 	const char **want = v->in->profile->eku;
-	char oid[80];
-	bool same = true;
 	int i;
 
-	list = X509_get_ext_d2i(v->cert, NID_ext_key_usage, NULL, NULL);
-	if (list == NULL)
+	if (v->eku == NULL)
 		return false;
-	for (i = 0; same && i < sk_ASN1_OBJECT_num(list); i++) {
-		OBJ_obj2txt(oid, sizeof(oid), sk_ASN1_OBJECT_value(list, i),
-		    1);
-		same = want[i] != NULL && strcmp(want[i], oid) == 0;
-	}
-	same = same && want[i] == NULL;
-	EXTENDED_KEY_USAGE_free(list);
-	return same;
+	for (i = 0; i < sk_ASN1_OBJECT_num(v->eku); i++)
+		if (want[i] == NULL ||
+		    !oid_is(sk_ASN1_OBJECT_value(v->eku, i), want[i]))
+			return false;
+	return want[i] == NULL;
+}
+
+bool
+lint_eku_once(const struct lint_view *v)
+{
+	int i, k;
+
+	for (i = 0; i < sk_ASN1_OBJECT_num(v->eku); i++)
+		for (k = 0; k < i; k++)
+			if (OBJ_cmp(sk_ASN1_OBJECT_value(v->eku, i),
+			    sk_ASN1_OBJECT_value(v->eku, k)) == 0)
+				return false;
+	return true;
+}
+
+/* RFC 6960, 4.2.2.2: who may sign OCSP answers speaks for the issuer. */
+bool
+lint_eku_no_authority(const struct lint_view *v)
+{
+	int i;
+
+	for (i = 0; i < sk_ASN1_OBJECT_num(v->eku); i++)
+		switch (OBJ_obj2nid(sk_ASN1_OBJECT_value(v->eku, i))) {
+		case NID_anyExtendedKeyUsage:
+		case NID_OCSP_sign:
+			return false;
+		}
+	return true;
+}
+
+bool
+lint_policies_profile(const struct lint_view *v)
+{
+	const char **want = v->in->profile->policies;
+	int i;
+
+	if (lint_extension(v, NID_certificate_policies) == NULL)
+		return want == NULL;
+	if (want == NULL || v->policies == NULL)
+		return false;
+	for (i = 0; i < sk_POLICYINFO_num(v->policies); i++)
+		if (want[i] == NULL || !oid_is(sk_POLICYINFO_value(
+		    v->policies, i)->policyid, want[i]))
+			return false;
+	return want[i] == NULL;
+}
+
+bool
+lint_policies_once(const struct lint_view *v)
+{
+	int i, k;
+
+	for (i = 0; i < sk_POLICYINFO_num(v->policies); i++)
+		for (k = 0; k < i; k++)
+			if (OBJ_cmp(
+			    sk_POLICYINFO_value(v->policies, i)->policyid,
+			    sk_POLICYINFO_value(v->policies, k)->policyid)
+			    == 0)
+				return false;
+	return true;
+}
+
+bool
+lint_policies_plain(const struct lint_view *v)
+{
+	int i;
+
+	for (i = 0; i < sk_POLICYINFO_num(v->policies); i++)
+		if (sk_POLICYINFO_value(v->policies, i)->qualifiers != NULL)
+			return false;
+	return true;
 }
 
 bool
 lint_aki_is_issuer(const struct lint_view *v)
 {
 	const ASN1_OCTET_STRING *ski;
-	AUTHORITY_KEYID *aki;
-	bool same;
 
 	ski = X509_get0_subject_key_id((X509 *)v->in->issuer);
-	aki = X509_get_ext_d2i(v->cert, NID_authority_key_identifier, NULL,
-	    NULL);
-	same = ski != NULL && aki != NULL && aki->keyid != NULL &&
-	    aki->issuer == NULL && aki->serial == NULL &&
-	    ASN1_OCTET_STRING_cmp(ski, aki->keyid) == 0;
-	AUTHORITY_KEYID_free(aki);
-	return same;
+	return ski != NULL && v->aki != NULL && v->aki->keyid != NULL &&
+	    v->aki->issuer == NULL && v->aki->serial == NULL &&
+	    ASN1_OCTET_STRING_cmp(ski, v->aki->keyid) == 0;
 }
 
 /* RFC 7093, 2 (1) */
@@ -319,47 +388,32 @@ lint_ski_present(const struct lint_view *v)
 {
 	unsigned char digest[DIGEST_LEN];
 	const ASN1_BIT_STRING *key;
-	ASN1_OCTET_STRING *ski;
-	bool same;
 
 	key = X509_get0_pubkey_bitstr(v->cert);
-	ski = X509_get_ext_d2i(v->cert, NID_subject_key_identifier, NULL,
-	    NULL);
-	if (ski == NULL || key == NULL) {
-		ASN1_OCTET_STRING_free(ski);
+	if (v->ski == NULL || key == NULL)
 		return false;
-	}
 	sha256(ASN1_STRING_get0_data(key), (size_t)ASN1_STRING_length(key),
 	    digest);
-	same = ASN1_STRING_length(ski) == SKI_LEN &&
-	    memcmp(ASN1_STRING_get0_data(ski), digest, SKI_LEN) == 0;
-	ASN1_OCTET_STRING_free(ski);
-	return same;
+	return ASN1_STRING_length(v->ski) == SKI_LEN &&
+	    memcmp(ASN1_STRING_get0_data(v->ski), digest, SKI_LEN) == 0;
 }
 
 bool
 lint_aia_profile(const struct lint_view *v)
 {
 	const char *want = v->in->profile->ca_issuers_url;
-	AUTHORITY_INFO_ACCESS *aia;
 	const ACCESS_DESCRIPTION *one;
 	const ASN1_STRING *uri;
-	bool same;
 
-	if (extension(v, NID_info_access) == NULL)
+	if (lint_extension(v, NID_info_access) == NULL)
 		return want == NULL;
-	aia = X509_get_ext_d2i(v->cert, NID_info_access, NULL, NULL);
-	if (want == NULL || aia == NULL ||
-	    sk_ACCESS_DESCRIPTION_num(aia) != 1) {
-		AUTHORITY_INFO_ACCESS_free(aia);
+	if (want == NULL || v->aia == NULL ||
+	    sk_ACCESS_DESCRIPTION_num(v->aia) != 1)
 		return false;
-	}
-	one = sk_ACCESS_DESCRIPTION_value(aia, 0);
+	one = sk_ACCESS_DESCRIPTION_value(v->aia, 0);
 	uri = one->location->d.uniformResourceIdentifier;
-	same = OBJ_obj2nid(one->method) == NID_ad_ca_issuers &&
+	return OBJ_obj2nid(one->method) == NID_ad_ca_issuers &&
 	    one->location->type == GEN_URI &&
 	    (size_t)ASN1_STRING_length(uri) == strlen(want) &&
 	    memcmp(ASN1_STRING_get0_data(uri), want, strlen(want)) == 0;
-	AUTHORITY_INFO_ACCESS_free(aia);
-	return same;
 }

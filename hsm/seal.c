@@ -70,7 +70,7 @@ seal_holds(const struct seal_key *key, const char *table, json_t *row,
 json_t *
 seal_account(int64_t id, const unsigned char *public,
     const unsigned char *thumbprint, const char *jwk, const char *status,
-    const char *contact)
+    const char *contact, const char *eab)
 {
 	struct arena *arena = arena_new(SEAL_MEMORY);
 	json_t *row = json_object();
@@ -81,6 +81,8 @@ seal_account(int64_t id, const unsigned char *public,
 	set(row, "jwk", json_string(jwk));
 	set(row, "status", json_string(status));
 	set(row, "contact", json_string(contact));
+	if (eab != NULL)
+		set(row, "eab", json_string(eab));
 	arena_free(arena);
 	return row;
 }
@@ -111,6 +113,20 @@ seal_profile(int64_t id, const char *name, int64_t version, int64_t issuer_id,
 	set(row, "name", json_string(name));
 	set(row, "version", decimal(version));
 	set(row, "issuer_id", decimal(issuer_id));
+	set(row, "body", json_string(body));
+	return row;
+}
+
+json_t *
+seal_directive(int64_t id, const char *kind, const char *name,
+    int64_t version, const char *body)
+{
+	json_t *row = json_object();
+
+	set(row, "id", decimal(id));
+	set(row, "kind", json_string(kind));
+	set(row, "name", json_string(name));
+	set(row, "version", decimal(version));
 	set(row, "body", json_string(body));
 	return row;
 }

@@ -21,6 +21,7 @@
 #include "../server/horizon.h"
 #include "../server/jws.h"
 #include "../server/problem.h"
+#include "../server/rules.h"
 #include "csr.h"
 #include "profile.h"
 #include "seal.h"
@@ -30,6 +31,7 @@ struct arena;
 struct arg;
 struct conf;
 struct db;
+struct errand;
 struct log_entry;
 struct rows;
 
@@ -37,13 +39,16 @@ struct rows;
 #define REQUEST_MEMORY	(8u << 20)	/* limit of a request's arena */
 #define OPEN_MAX	512		/* intents that wait for the token */
 
-/* Issuer and profile, their seals checked; heap, one at a time. */
+/* A profile and its issuer, the newest version of each name, their seals
+ * checked; heap, a list of them. */
 struct policy {
 	struct arena		*arena;
+	struct policy		*next;
 	int64_t			 profile_id, issuer_id;
+	const char		*profile_name;
+	bool			 broken;	/* nothing below is set */
 	struct profile		 profile;
 	unsigned char		 hash[DIGEST_LEN];	/* of the profile */
-	unsigned char		 mark[DIGEST_LEN];	/* of both rows */
 	const char		*issuer_name;
 	X509			*issuer;
 	unsigned char		 issuer_digest[DIGEST_LEN];
@@ -60,8 +65,9 @@ enum verdict {
 	REFUSE,			/* problem, terminal */
 	DONE,			/* account_result or certificate_result */
 	CREATE_ACCOUNT,
-	CHANGE_ACCOUNT,		/* new_status, new_contact */
+	CHANGE_ACCOUNT,		/* new_status, new_contact, new_terms, key */
 	END_AUTHZ,
+	ACT,			/* of an officer: act */
 	ISSUE			/* issue */
 };
 
@@ -108,7 +114,9 @@ struct request {
 				*account_seal;
 	size_t			 account_seal_len;
 	const char		*account_jwk, *account_status,
-				*account_contact;
+				*account_contact,
+				*account_terms,		/* not sealed */
+				*account_eab;
 
 	/* of the order's row */
 	bool			 has_order;
@@ -127,10 +135,17 @@ struct request {
 	struct jws		 jws;
 	struct jwk		 key;
 	struct proof		*proof;		/* of a finalize */
+	struct jws		 binding;	/* of a new-account, or none */
+	char			*external;	/* its text */
+	struct jwk		 new_key;	/* of a key-change */
+	struct act		*act;		/* of an officer-act */
 
 	/* asked of the database, and its answers */
 	const unsigned char	*asked_key;	/* thumbprint, or NULL */
 	int64_t			 key_owner;	/* account, 0: nobody's */
+	bool			 key_past;	/* the account has another now */
+	const char		*asked_eab;	/* key id, or NULL */
+	int64_t			 eab_accounts;	/* that it vouched for */
 	bool			 asked_id;
 	int64_t			 new_id;
 
@@ -139,8 +154,24 @@ struct request {
 	struct problem		 problem;
 	bool			 terminal;
 	int64_t			 account_result, certificate_result;
-	const char		*new_status, *new_contact;
+	const char		*new_status, *new_contact, *new_terms;
 	struct issue		*issue;
+};
+
+/* What is known about a name of an order, besides the name. */
+struct backing {
+	bool		 granted;	/* an officer's word stands for it */
+	const char	*methods;	/* that prove it; separated by spaces */
+	int64_t		 id;		/* of evidence; 0: none */
+	int64_t		 index;		/* in the log; -1: not there */
+	const char	*method;	/* of the evidence, or "granted" */
+	bool		 caa_fresh;	/* CAA needs no other look */
+	int64_t		 caa_id;	/* a later look at CAA; 0: none */
+	int64_t		 caa_index;
+	bool		 caa_asked;	/* for this request, before */
+	const char	*caa_result;	/* of that; NULL: none yet */
+	const char	*caa_problem;
+	bool		 caa_wanted;	/* asked for in this pass */
 };
 
 /* What is known about a finalize request once it is proven. */
@@ -149,23 +180,26 @@ struct proof {
 	json_t		*payload;	/* its payload */
 	struct ident	*names;		/* sorted */
 	size_t		 nnames;
+	const char	*common_name;	/* first that fits, as it is written;
+					   NULL: none */
+	struct profile_dates dates;
+	const char	*replaces;	/* certID (RFC 9773), or NULL */
+	const struct policy *policy;	/* of this pass */
 	struct csr	 csr;
-	struct {
-		int64_t	 id;		/* 0: none */
-		int64_t	 index;		/* in the log; -1: not there */
-	}		*evidence;	/* one a name */
+	struct backing	*backing;	/* one a name */
 };
 
 /* Rows on their way from ask_send() to ask_take(). */
 struct answers {
-	struct rows	*keys, *evidence, *ids;
+	struct rows	*keys, *evidence, *ids, *bindings, *acts;
 };
 
 /* What a pass writes, a statement each. */
 enum write_kind {
 	WRITE_LOG, WRITE_EVIDENCE, WRITE_RESULT, WRITE_ABANDONED,
-	WRITE_ACCOUNT, WRITE_CHANGE, WRITE_AUTHZ_END, WRITE_INTENT,
-	WRITE_OUTCOME, WRITE_COUNT
+	WRITE_ACCOUNT, WRITE_CHANGE, WRITE_AUTHZ_END, WRITE_DIRECTIVE,
+	WRITE_PROFILE, WRITE_ACT, WRITE_CAA, WRITE_INTENT, WRITE_OUTCOME,
+	WRITE_COUNT
 };
 
 struct writing {
@@ -199,9 +233,17 @@ struct signer {
 	long long		 life_renewed;
 	bool			 sealed;	/* `seal` is known */
 	struct seal_key		 seal;
-	struct policy		*policy;	/* NULL: nothing is issued */
+	struct policy		*policies;	/* NULL: nothing is issued */
+	unsigned char		 policies_mark[DIGEST_LEN];	/* of all rows */
 	long long		 policy_checked;
 	char			 policy_why[256];	/* last one logged */
+	struct guard		*guard;
+
+	struct rules		*rules;		/* NULL: none can be trusted */
+	struct horizon		 directives;
+	long long		 rules_checked;
+	char			 rules_why[256];	/* last one logged */
+	struct errand		*errands;	/* to the token */
 
 	int64_t			 now;		/* of this pass */
 	int64_t			 last_logged;
@@ -223,6 +265,7 @@ struct signer {
 
 	/* of this transaction */
 	unsigned		 outcomes;
+	bool			 caa_rings;	/* the validator has work */
 	struct arena		*arena;
 	int64_t			 log_size;	/* log_head is locked */
 	struct writing		 writing[WRITE_COUNT];
@@ -239,9 +282,53 @@ void	life_end(struct signer *);
 /* signer_policy.c: issuer and profile */
 /* At the start: ends the process when there is none or it has expired. */
 void	policy_require(struct signer *);
-/* Load it when it changed; at most once a second.  -1: database. */
+/* Load them when they changed; at most once a second.  -1: database. */
 int	policy_tend(struct signer *);
-void	policy_free(struct policy *);
+void	policy_free(struct policy *);	/* and those that follow */
+/* The profile of this name, or NULL; it may be broken. */
+const struct policy *policy_find(const struct signer *, const char *name);
+/* There is one, none is broken, and no issuer has expired. */
+bool	policy_whole(const struct signer *);
+/* No certificate can be made with it just now. */
+bool	policy_idle(const struct signer *, const struct policy *);
+
+/* signer_guard.c: keys that never get a certificate */
+/* The file of weak keys; ends the process when it cannot be read. */
+void	guard_start(struct signer *);
+/* Learn the keys of our token, until it is known, and when policies change. */
+void	guard_tend(struct signer *);
+/* They are known. */
+bool	guard_ready(const struct signer *);
+/* 0, or -1 with badCSR. */
+int	guard_check(struct signer *, const struct policy *,
+	    const struct csr *, struct problem *);
+void	guard_free(struct signer *);
+
+/* signer_rules.c: what officers decided */
+/* Take what is new, once a second or when an act was committed.  -1: database;
+ * nothing is decided while s->rules is NULL. */
+int	rules_tend(struct signer *);
+/* Never NULL in a pass. */
+const struct rules *signer_rules(struct signer *);
+/* Who asks, for the rules: the proven account of a request. */
+struct rule_subject rules_subject(struct signer *, const struct request *);
+
+/* signer_errand.c: what the token is asked between two passes about a request */
+enum errand_state {
+	ERRAND_WAITS,		/* keep the request */
+	ERRAND_YES,
+	ERRAND_NO
+};
+/* Does the MAC of the binding hold? */
+enum errand_state errand_binding(struct signer *, const struct request *);
+/* The MAC key of a key id, encrypted to `to`: canonical JSON in *detail. */
+enum errand_state errand_deliver(struct signer *, const struct request *,
+	    const char *kid, const json_t *to, const char **detail);
+/* Between two passes: ask the token.  The number of answers. */
+size_t	errand_run(struct signer *);
+/* The request is decided. */
+void	errand_forget(struct signer *, int64_t request);
+void	errand_free(struct signer *);
 
 /* signer_batch.c: a pass */
 /* 1: something was done, 0: nothing, -1: the database failed. */
@@ -276,8 +363,53 @@ void	new_account_judge(struct signer *, struct request *);
 int	account_update_prove(struct signer *, struct request *);
 int	account_deactivate_prove(struct signer *, struct request *);
 int	authz_deactivate_prove(struct signer *, struct request *);
+/* May this key be an account's? */
+int	account_key_permit(struct signer *, const struct jwk *,
+	    struct problem *);
+/* Has the second no right to be decided before the first is committed? */
+bool	account_depends(const struct signer *, const struct request *first,
+	    const struct request *second);
 /* Write what was decided. */
 void	account_apply(struct signer *, struct request *);
+/* The account with new_status, new_contact, new_terms and perhaps new_key;
+ * request 0: its outcome is written elsewhere. */
+void	account_change(struct signer *, struct request *, int64_t request);
+
+/* signer_keychange.c */
+int	key_change_prove(struct signer *, struct request *);
+void	key_change_judge(struct signer *, struct request *);
+
+/* signer_act.c: acts of officers */
+int	act_prove(struct signer *, struct request *);
+/* Ask what must be known about the acts of a batch, and hear it. */
+void	act_ask(struct signer *, struct request *const *, size_t n,
+	    struct answers *);
+void	act_answer(struct request *const *, size_t n,
+	    const struct answers *);
+void	act_judge(struct signer *, struct request *);
+/* Log and write it: 0, or -1. */
+int	act_apply(struct signer *, struct request *);
+void	act_clear(struct request *);
+
+/* signer_past.c: keys that the account had before (RFC 8555, 7.3.5) */
+/* Verify an order that the account made under an earlier key: 1 holds, 0 does
+ * not, with the problem, -1: database. */
+int	past_verify(struct signer *, struct request *, const struct jws *);
+
+/* signer_evidence.c: what stands behind the names of an order */
+/* What may prove each name; -1 with the problem. */
+int	backing_open(struct signer *, struct request *);
+/* 1: all are proven, and that is in the log; 0 decided. */
+int	backing_judge(struct signer *, struct request *);
+/* The questions, and their answers. */
+void	backing_ask(struct signer *, struct request *const *, size_t n,
+	    struct answers *);
+void	backing_answer(struct request *const *, size_t n,
+	    const struct answers *);
+/* A request that is kept: have the validator look at CAA again. */
+void	backing_want(struct signer *, const struct request *);
+/* The same, without a pass: 0, or -1: database. */
+int	backing_want_now(struct signer *, const struct request *);
 
 /* signer_finalize.c */
 int	finalize_prove(struct signer *, struct request *);

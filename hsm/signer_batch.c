@@ -54,19 +54,19 @@ static const struct kind {
 	{ "new-account", new_account_prove, new_account_judge },
 	{ "account-update", account_update_prove, NULL },
 	{ "account-deactivate", account_deactivate_prove, NULL },
+	{ "key-change", key_change_prove, key_change_judge },
 	{ "authz-deactivate", authz_deactivate_prove, NULL },
+	{ "officer-act", act_prove, act_judge },
 	{ "finalize", finalize_prove, finalize_judge },
 };
 
 /* Decided on rows as they were before `b`, which is in the same batch. */
 static bool
-depends(const struct request *r, const struct request *b)
+depends(const struct signer *s, const struct request *r,
+    const struct request *b)
 {
-	if (b->verdict == CREATE_ACCOUNT)
-		return r->verdict == CREATE_ACCOUNT && memcmp(
-		    r->key.thumbprint, b->key.thumbprint, DIGEST_LEN) == 0;
-	if (b->verdict == CHANGE_ACCOUNT || b->verdict == END_AUTHZ)
-		return r->account_id == b->account_id;
+	if (account_depends(s, b, r))
+		return true;
 	return r->has_order && b->has_order && b->verdict != DONE &&
 	    r->object_id == b->object_id;
 }
@@ -111,7 +111,7 @@ judge(struct signer *s, struct plan *p)
 			next++;
 		}
 		for (k = 0; k < i; k++)
-			if (depends(r, &p->requests[k]))
+			if (depends(s, r, &p->requests[k]))
 				r->verdict = KEEP;
 	}
 }
@@ -137,13 +137,17 @@ id_or_null(int64_t id)
 static int
 apply(struct signer *s, struct request *r)
 {
-	if (r->verdict == KEEP)
+	if (r->verdict == KEEP) {
+		backing_want(s, r);
 		return 0;
+	}
 	if (r->verdict == ISSUE) {
 		issue_write(s, r);
 		return 0;
 	}
 	s->outcomes++;
+	if (r->verdict == ACT)
+		return act_apply(s, r);
 	if (r->verdict == DONE) {
 		write_row(s, WRITE_OUTCOME, ARGS(arg_int(r->id),
 		    arg_text("done"), arg_bool(true), arg_null(),
@@ -156,8 +160,8 @@ apply(struct signer *s, struct request *r)
 		return 0;
 	}
 	write_row(s, WRITE_OUTCOME, ARGS(arg_int(r->id), arg_text("refused"),
-	    arg_bool(r->terminal), arg_text(problem_text(r)), arg_null(),
-	    arg_null()));
+	    arg_bool(r->terminal), arg_text(problem_text(r)),
+	    id_or_null(r->account_result), arg_null()));
 	return refuse_log(s, r);
 }
 
@@ -343,6 +347,7 @@ transaction(struct signer *s, struct plan *p)
 	bool ok, committed = false;
 
 	s->outcomes = 0;
+	s->caa_rings = false;
 	write_begin(s);
 	ok = steps(s, p) == 0;
 	if (ok && (p->done > 0 || p->kept > 0))
@@ -357,6 +362,8 @@ transaction(struct signer *s, struct plan *p)
 	plan_clear(s, p, committed);
 	if (committed && s->outcomes > 0)
 		doorbell_ring(s->conf, "acme");
+	if (committed && s->caa_rings)
+		doorbell_ring(s->conf, "validator");
 	if (!ok)
 		return -1;
 	return p->done > 0 ? 1 : 0;

@@ -2,8 +2,10 @@
 /*
  * The checks of a finalize request (RFC 8555, 7.4).  What is issued follows
  * from two messages under the account's key, the finalize and the new-order
- * whose digest its url holds, and from evidence; from no other column.
+ * whose digest its url holds, from what officers decided and from evidence;
+ * from no other column.
  */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,9 +14,12 @@
 #include "../server/json.h"
 #include "../server/log.h"
 #include "../server/mem.h"
+#include "../server/rules.h"
 #include "signer.h"
 
 #define NAMES_MAX	1000	/* of an order; order_authorization.position */
+#define COMMON_NAME_MAX	64	/* RFC 5280, A.1: ub-common-name */
+#define CERT_ID_MAX	128	/* octets; orders.replaces */
 
 void
 proof_clear(struct proof *p)
@@ -24,6 +29,21 @@ proof_clear(struct proof *p)
 	jws_clear(&p->order);
 	json_decref(p->payload);
 	p->payload = NULL;
+}
+
+/* By the key of today, or one that the account had when it made the order:
+ * 0, -1 with the problem, or 1: not known now. */
+static int
+order_verify(struct signer *s, struct request *r, const struct jws *order)
+{
+	int rc;
+
+	if (jws_verify(order, &r->key, &r->problem) == 0)
+		return 0;
+	rc = past_verify(s, r, order);
+	if (rc == 1)
+		r->problem = (struct problem){ 0 };
+	return rc == -1 ? 1 : rc - 1;
 }
 
 /*
@@ -58,7 +78,7 @@ ownership_prove(struct signer *s, struct request *r, struct proof *proof)
 	if (strcmp(proof->order.url, url) != 0)
 		return problem(p, PR_UNAUTHORIZED, "RFC 8555, 6.4: the order "
 		    "was not made by a new-order request");
-	return jws_verify(&proof->order, &r->key, p);
+	return order_verify(s, r, &proof->order);
 }
 
 static int
@@ -74,23 +94,22 @@ identifier_read(const json_t *one, struct ident *out, struct problem *p)
 	return ident_parse(type, value, out, p);
 }
 
-/* The order as the client signed it. */
-static int
-order_read(struct request *r, struct proof *proof)
+/* As the certificate would hold it, when it is not too long for a CN. */
+static const char *
+common_name(struct arena *a, const struct ident *name)
 {
-	static const char *const refused[] = { "notBefore", "notAfter",
-	    "profile", "replaces" };
+	char *text = arena_printf(a, "%s%s", name->wildcard ? "*." : "",
+	    name->value);
+
+	return strlen(text) <= COMMON_NAME_MAX ? text : NULL;
+}
+
+static int
+names_read(struct request *r, struct proof *proof)
+{
 	const json_t *list;
 	size_t i;
 
-	proof->payload = payload_read(&proof->order, &r->problem);
-	if (proof->payload == NULL)
-		return -1;
-	for (i = 0; i < nitems(refused); i++)
-		if (json_object_get(proof->payload, refused[i]) != NULL)
-			return problem(&r->problem, PR_MALFORMED, "RFC 8555, "
-			    "7.4: orders with %s are not accepted here",
-			    refused[i]);
 	list = json_object_get(proof->payload, "identifiers");
 	if (!json_is_array(list) || json_array_size(list) == 0 ||
 	    json_array_size(list) > NAMES_MAX)
@@ -99,11 +118,105 @@ order_read(struct request *r, struct proof *proof)
 	proof->nnames = json_array_size(list);
 	proof->names = arena_alloc(r->arena,
 	    proof->nnames * sizeof(*proof->names));
-	for (i = 0; i < proof->nnames; i++)
+	for (i = 0; i < proof->nnames; i++) {
 		if (identifier_read(json_array_get(list, i), &proof->names[i],
 		    &r->problem) == -1)
 			return -1;
+		if (proof->common_name == NULL)
+			proof->common_name = common_name(r->arena,
+			    &proof->names[i]);
+	}
 	proof->nnames = ident_sort(proof->names, proof->nnames);
+	return 0;
+}
+
+/* The certificate that is replaced is the face's matter and the log's
+ * (RFC 9773, 5): nothing here depends on it. */
+static int
+replaces_read(struct request *r, struct proof *proof)
+{
+	const json_t *v = json_object_get(proof->payload, "replaces");
+	const char *text = json_string_value(v);
+	size_t i;
+
+	if (v == NULL)
+		return 0;
+	if (text == NULL || json_string_length(v) > CERT_ID_MAX)
+		return problem(&r->problem, PR_MALFORMED, "RFC 9773, 5: "
+		    "replaces must be the identifier of a certificate");
+	for (i = 0; i < json_string_length(v); i++)
+		if (!isalnum((unsigned char)text[i]) &&
+		    (text[i] == '\0' || strchr("-_.", text[i]) == NULL))
+			return problem(&r->problem, PR_MALFORMED, "RFC 9773, "
+			    "4.1: replaces holds other characters than "
+			    "base64url and a dot");
+	proof->replaces = arena_strdup(r->arena, text);
+	return 0;
+}
+
+/* The order as the client signed it. */
+static int
+order_read(struct request *r, struct proof *proof)
+{
+	char why[128];
+
+	proof->payload = payload_read(&proof->order, &r->problem);
+	if (proof->payload == NULL || names_read(r, proof) == -1 ||
+	    replaces_read(r, proof) == -1)
+		return -1;
+	if (profile_dates_read(proof->payload, &proof->dates, why,
+	    sizeof(why)) == -1)
+		return problem(&r->problem, PR_MALFORMED, "RFC 8555, 7.4: %s",
+		    why);
+	return 0;
+}
+
+/* The profile that the order names, or the one for those that name none. */
+static int
+profile_read(struct signer *s, struct request *r, struct proof *proof)
+{
+	const struct rule_subject who = rules_subject(s, r);
+	const json_t *v = json_object_get(proof->payload, "profile");
+	const char *name = s->conf->acme.default_profile;
+	char why[128];
+
+	if (v != NULL && !json_is_string(v))
+		return problem(&r->problem, PR_MALFORMED, "profile must be a "
+		    "string");
+	if (v != NULL)
+		name = json_string_value(v);
+	proof->policy = policy_find(s, name);
+	if (proof->policy == NULL)
+		return problem(&r->problem, PR_INVALID_PROFILE, "there is no "
+		    "profile %.64s, or it was withdrawn", name);
+	/* What it says is not known: the order can wait. */
+	if (proof->policy->broken)
+		return 0;
+	if (!rules_profile(signer_rules(s), &who, name,
+	    proof->policy->profile.open))
+		return problem(&r->problem, PR_INVALID_PROFILE, "profile %s "
+		    "is not open to the account", name);
+	if (profile_fits(&proof->policy->profile, proof->names, proof->nnames,
+	    why, sizeof(why)) == -1)
+		return problem(&r->problem, PR_INVALID_PROFILE, "%s", why);
+	return 0;
+}
+
+/* An address is one that this CA certifies at all. */
+static int
+addresses_check(struct signer *s, struct request *r,
+    const struct proof *proof)
+{
+	size_t i;
+
+	for (i = 0; i < proof->nnames; i++)
+		if (strcmp(proof->names[i].type, "ip") == 0 &&
+		    !ident_within(&proof->names[i],
+		    s->conf->policy.ip_identifiers,
+		    s->conf->policy.nip_identifiers))
+			return problem(&r->problem, PR_REJECTED_IDENTIFIER,
+			    "the address %.64s is not one that this CA "
+			    "certifies", proof->names[i].value);
 	return 0;
 }
 
@@ -128,46 +241,6 @@ csr_read(struct request *r, struct proof *proof)
 		rc = csr_parse(r->arena, der, len, &proof->csr, &r->problem);
 	json_decref(payload);
 	return rc;
-}
-
-static int
-not_a_ca_key(struct signer *s, struct request *r, const struct csr *csr)
-{
-	const struct policy *c = s->policy;
-
-	if ((csr->spki_len == c->spki_len &&
-	    memcmp(csr->spki, c->spki, csr->spki_len) == 0) ||
-	    (csr->spki_len == c->root_spki_len &&
-	    memcmp(csr->spki, c->root_spki, csr->spki_len) == 0))
-		return problem(&r->problem, PR_BAD_CSR, "RFC 8555, 7.4: the "
-		    "key of the CSR is a key of this CA");
-	return 0;
-}
-
-/* Each name has evidence, and that is in the log: 1, or 0 decided. */
-static int
-evidence_judge(struct signer *s, struct request *r)
-{
-	struct proof *p = r->proof;
-	size_t i;
-
-	for (i = 0; i < p->nnames; i++) {
-		if (p->evidence[i].id == 0) {
-			problem(&r->problem, PR_UNAUTHORIZED, "RFC 8555, 7.4: "
-			    "no valid proof of control over %s%.200s by this "
-			    "account", p->names[i].wildcard ? "*." : "",
-			    p->names[i].value);
-			return request_refuse(r, true);
-		}
-		if (p->evidence[i].index == -1)
-			p->evidence[i].index = log_evidence_index(s,
-			    p->evidence[i].id);
-		if (p->evidence[i].index == -1) {
-			r->verdict = KEEP;	/* not in the log yet */
-			return 0;
-		}
-	}
-	return 1;
 }
 
 #ifdef CHANCERY_TEST_FAULTS
@@ -211,6 +284,23 @@ order_check(struct signer *s, struct request *r)
 	return 1;
 }
 
+/* The CSR against order, profile and what keys are not taken. */
+static int
+csr_check(struct signer *s, struct request *r, struct proof *proof)
+{
+	const struct policy *c = proof->policy;
+
+	if (csr_read(r, proof) == -1 ||
+	    csr_names_check(&proof->csr, proof->names, proof->nnames,
+	    &r->problem) == -1)
+		return -1;
+	if ((proof->csr.kind & c->profile.keys) == 0)
+		return problem(&r->problem, PR_BAD_CSR, "RFC 8555, 7.4: "
+		    "profile %s takes no keys of the kind of the CSR's",
+		    c->profile_name);
+	return guard_check(s, c, &proof->csr, &r->problem);
+}
+
 int
 finalize_prove(struct signer *s, struct request *r)
 {
@@ -218,23 +308,27 @@ finalize_prove(struct signer *s, struct request *r)
 	int rc;
 
 	r->proof = proof;
-	if (ownership_prove(s, r, proof) == -1)
+	rc = ownership_prove(s, r, proof);
+	if (rc == -1)
 		return request_refuse(r, false);
+	if (rc == 1 || !guard_ready(s)) {
+		r->verdict = KEEP;
+		return 0;
+	}
 	rc = order_check(s, r);
 	if (rc != 1)
 		return rc;
-	if (order_read(r, proof) == -1)
+	if (order_read(r, proof) == -1 || profile_read(s, r, proof) == -1)
 		return request_refuse(r, true);
 	fault(proof);
-	if (s->policy == NULL || s->policy->until < s->now) {
+	if (policy_idle(s, proof->policy)) {
 		problem(&r->problem, PR_SERVER_INTERNAL, "no certificate can "
 		    "be issued at present; the operator has been told");
 		return request_refuse(r, false);
 	}
-	if (csr_read(r, proof) == -1 ||
-	    csr_names_check(&proof->csr, proof->names, proof->nnames,
-	    &r->problem) == -1 ||
-	    not_a_ca_key(s, r, &proof->csr) == -1)
+	if (addresses_check(s, r, proof) == -1 || backing_open(s, r) == -1)
+		return request_refuse(r, true);
+	if (csr_check(s, r, proof) == -1)
 		return request_refuse(r, false);
 	r->asked_key = proof->csr.thumbprint;
 	return 1;
@@ -249,7 +343,7 @@ finalize_permit(struct signer *s, struct request *r)
 		    "the CSR is an account key");
 		return request_refuse(r, false);
 	}
-	return evidence_judge(s, r);
+	return backing_judge(s, r);
 }
 
 void

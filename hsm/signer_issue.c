@@ -11,14 +11,14 @@
 #include "../db/log.h"
 #include "../server/log.h"
 #include "../server/mem.h"
+#include "../server/rules.h"
 #include "lint.h"
 #include "signer.h"
 #include "tbs.h"
 #include "validity.h"
 
 #define LATEST_START	(7 * 86400)	/* a logged notBefore may be so old */
-
-static const unsigned char empty_name[] = { 0x30, 0x00 };
+#define ID_COUNTER_BITS	11		/* of new_id() in schema.sql */
 
 static json_t *
 identifiers_json(struct arena *a, const struct proof *proof)
@@ -39,22 +39,69 @@ identifiers_json(struct arena *a, const struct proof *proof)
 }
 
 static json_t *
+index_json(struct arena *a, int64_t index)
+{
+	return index == -1 ? json_null() : log_decimal(a, index);
+}
+
+/* One for each name; null where an officer's word stands for it. */
+static json_t *
 evidence_json(struct arena *a, const struct proof *proof)
 {
 	json_t *list = json_array();
 	size_t i;
 
 	for (i = 0; i < proof->nnames; i++)
-		json_array_append_new(list, log_decimal(a,
-		    proof->evidence[i].index));
+		json_array_append_new(list,
+		    index_json(a, proof->backing[i].index));
 	return list;
+}
+
+/* The later looks at CAA that count, or NULL when there are none. */
+static json_t *
+caa_json(struct arena *a, const struct proof *proof)
+{
+	json_t *list = NULL;
+	size_t i;
+
+	for (i = 0; i < proof->nnames; i++)
+		if (proof->backing[i].caa_id != 0) {
+			if (list == NULL)
+				list = json_array();
+			json_array_append_new(list, index_json(a,
+			    proof->backing[i].caa_index));
+		}
+	return list;
+}
+
+/* The key that an officer bound the account to, and the version in force. */
+static json_t *
+binding_json(struct signer *s, struct arena *a, const char *kid)
+{
+	unsigned char hash[DIGEST_LEN] = { 0 };
+	json_t *o = json_object();
+	int64_t version;
+
+	version = rules_version(signer_rules(s), "eab", kid, hash);
+	json_object_set_new(o, "kid", log_text(a, kid));
+	json_object_set_new(o, "version", log_decimal(a, version));
+	json_object_set_new(o, "sha256", log_b64u(a, hash, DIGEST_LEN));
+	return o;
+}
+
+static void
+set_if(json_t *o, const char *name, json_t *value)
+{
+	if (value != NULL)
+		json_object_set_new(o, name, value);
 }
 
 /* All that an auditor needs to judge the decision without the database. */
 static json_t *
-intent_members(const struct policy *c, const struct request *r,
+intent_members(struct signer *s, const struct request *r,
     const struct proof *proof, const struct issue *i)
 {
+	const struct policy *c = proof->policy;
 	struct arena *a = r->arena;
 	json_t *o = json_object();
 
@@ -70,10 +117,17 @@ intent_members(const struct policy *c, const struct request *r,
 	json_object_set_new(o, "account", json_string(public_id_print(a,
 	    r->account_id, r->account_public)));
 	json_object_set_new(o, "account_key", json_string(r->account_jwk));
+	if (r->account_eab != NULL)
+		json_object_set_new(o, "eab",
+		    binding_json(s, a, r->account_eab));
 	json_object_set_new(o, "order", json_string(public_id_print(a,
 	    r->object_id, proof->order.digest)));
 	json_object_set_new(o, "identifiers", identifiers_json(a, proof));
 	json_object_set_new(o, "validations", evidence_json(a, proof));
+	set_if(o, "caa_checks", caa_json(a, proof));
+	if (proof->replaces != NULL)
+		json_object_set_new(o, "replaces",
+		    json_string(proof->replaces));
 	json_object_set_new(o, "new_order", json_string(proof->order.compact));
 	json_object_set_new(o, "finalize", json_string(r->jws.compact));
 	return o;
@@ -81,16 +135,16 @@ intent_members(const struct policy *c, const struct request *r,
 
 /* A finding blocks: the operator reads each, the client that there was one. */
 static int
-lint_pass(struct signer *s, const struct request *r,
-    const struct proof *proof, const struct issue *i, int64_t now)
+lint_pass(const struct request *r, const struct proof *proof,
+    const struct issue *i, int64_t now)
 {
 	struct lint_rule found[LINT_MAX];
+	const struct policy *c = proof->policy;
 	const struct lint_input in = {
 		.tbs = i->tbs, .tbs_len = i->tbs_len,
-		.issuer = s->policy->issuer,
-		.issuer_spki = s->policy->spki,
-		.issuer_spki_len = s->policy->spki_len,
-		.profile = &s->policy->profile,
+		.issuer = c->issuer,
+		.issuer_spki = c->spki, .issuer_spki_len = c->spki_len,
+		.profile = &c->profile, .dates = proof->dates,
 		.names = proof->names, .nnames = proof->nnames,
 		.spki = proof->csr.spki, .spki_len = proof->csr.spki_len,
 		.now = now,
@@ -105,27 +159,61 @@ lint_pass(struct signer *s, const struct request *r,
 	return n == 0 ? 0 : -1;
 }
 
+/*
+ * What an order asks for is judged as of the moment when it was made, which
+ * its id holds: a notBefore that was then in time still is.
+ */
+static int64_t
+dates_moment(const struct signer *s, const struct request *r)
+{
+	int64_t made = (r->object_id >> ID_COUNTER_BITS) / 1000000;
+
+	if (r->proof->dates.not_before == 0 || made > s->now ||
+	    made < s->now - LATEST_START)
+		return s->now;
+	return made;
+}
+
+static int
+times_make(struct signer *s, struct request *r, struct tbs_spec *spec)
+{
+	const struct policy *c = r->proof->policy;
+	char why[128] = "notAfter has passed";
+
+	if (profile_times(&c->profile, dates_moment(s, r), c->from, c->until,
+	    &r->proof->dates, &spec->not_before, &spec->not_after, why,
+	    sizeof(why)) == 0 && spec->not_after > s->now)
+		return 0;
+	if (r->proof->dates.not_before == 0 &&
+	    r->proof->dates.not_after == 0)
+		return problem(&r->problem, PR_SERVER_INTERNAL, "the issuer "
+		    "is not valid at present");
+	return problem(&r->problem, PR_MALFORMED, "RFC 8555, 7.4: %s", why);
+}
+
 static int
 tbs_make(struct signer *s, struct request *r, const struct proof *proof,
     struct issue *i)
 {
-	const struct policy *c = s->policy;
+	const struct policy *c = proof->policy;
+	const struct profile *f = &c->profile;
 	struct tbs_spec spec = {
 		.issuer = c->name, .issuer_len = c->name_len,
-		.subject = empty_name, .subject_len = sizeof(empty_name),
 		.spki = proof->csr.spki, .spki_len = proof->csr.spki_len,
 		.issuer_spki = c->spki, .issuer_spki_len = c->spki_len,
 		.path_len = -1,
-		.key_usage = profile_key_usage(&c->profile, proof->csr.rsa),
-		.eku = c->profile.eku,
+		.key_usage = profile_key_usage(f,
+		    proof->csr.kind == PROFILE_RSA),
+		.eku = f->eku, .policies = f->policies,
 		.names = proof->names, .nnames = proof->nnames,
-		.ca_issuers_url = c->profile.ca_issuers_url,
+		.ca_issuers_url = f->ca_issuers_url,
 	};
 
-	if (profile_times(&c->profile, s->now, c->from, c->until,
-	    &spec.not_before, &spec.not_after) == -1)
-		return problem(&r->problem, PR_SERVER_INTERNAL, "the issuer "
-		    "is not valid at present");
+	if (times_make(s, r, &spec) == -1)
+		return -1;
+	spec.subject = tbs_subject(r->arena, f->country, f->organization,
+	    f->common_name == CN_FIRST ? proof->common_name : NULL,
+	    &spec.subject_len);
 	serial_new(spec.serial);
 	i->serial = arena_memdup(r->arena, spec.serial, SERIAL_LEN);
 	i->serial_len = SERIAL_LEN;
@@ -133,7 +221,7 @@ tbs_make(struct signer *s, struct request *r, const struct proof *proof,
 	i->not_after = spec.not_after;
 	i->tbs = tbs_build(r->arena, &spec, &i->tbs_len);
 	if (i->tbs == NULL ||
-	    lint_pass(s, r, proof, i, s->now) == -1)
+	    lint_pass(r, proof, i, dates_moment(s, r)) == -1)
 		return problem(&r->problem, PR_SERVER_INTERNAL, "the "
 		    "certificate would not have been correct; nothing was "
 		    "signed and the operator has been told");
@@ -141,8 +229,10 @@ tbs_make(struct signer *s, struct request *r, const struct proof *proof,
 }
 
 static void
-issue_fill(const struct policy *c, const struct request *r, struct issue *i)
+issue_fill(const struct request *r, struct issue *i)
 {
+	const struct policy *c = r->proof->policy;
+
 	i->arena = r->arena;
 	i->request = r->id;
 	i->order = r->object_id;
@@ -162,14 +252,14 @@ issue_make(struct signer *s, struct request *r)
 {
 	struct issue *i = arena_alloc(r->arena, sizeof(*i));
 
-	issue_fill(s->policy, r, i);
+	issue_fill(r, i);
 	if (tbs_make(s, r, r->proof, i) == -1) {
 		request_refuse(r, true);
 		return;
 	}
 	i->entry = arena_alloc(r->arena, sizeof(*i->entry));
 	if (log_entry_make(r->arena, "intent", s->now,
-	    intent_members(s->policy, r, r->proof, i), i->entry) == -1) {
+	    intent_members(s, r, r->proof, i), i->entry) == -1) {
 		problem(&r->problem, PR_MALFORMED, "the order and its CSR "
 		    "are too large for an entry of the log (%d octets)",
 		    LOG_ENTRY_MAX);
@@ -231,7 +321,8 @@ out:
 const char *
 issue_check(struct signer *s, struct issue *i, const struct request *r)
 {
-	const struct policy *c = s->policy;
+	const struct policy *c = r->proof->policy;
+	int64_t now;
 
 	if (i->issuer_id != c->issuer_id || i->profile_id != c->profile_id)
 		return "issuer or profile was withdrawn";
@@ -239,9 +330,11 @@ issue_check(struct signer *s, struct issue *i, const struct request *r)
 		return "the announced octets are no certificate";
 	if (i->not_before < s->now - LATEST_START)
 		return "notBefore is too old";
-	if (lint_pass(s, r, r->proof, i,
-	    i->not_before + c->profile.backdate) == -1)
+	/* The moment of the decision. */
+	now = r->proof->dates.not_before != 0 ? dates_moment(s, r) :
+	    i->not_before + c->profile.backdate;
+	if (lint_pass(r, r->proof, i, now) == -1)
 		return "the announced octets are not what the request asks";
-	issue_fill(c, r, i);
+	issue_fill(r, i);
 	return NULL;
 }

@@ -22,7 +22,7 @@
 enum {
 	E_ID, E_AUTHZ, E_AUTHZ_PUBLIC, E_ACCOUNT, E_ACCOUNT_PUBLIC,
 	E_THUMBPRINT, E_TYPE, E_VALUE, E_WILDCARD, E_METHOD, E_RESULT,
-	E_PROBLEM, E_TRANSCRIPT, E_AT, E_UNTIL
+	E_PROBLEM, E_TRANSCRIPT, E_AT, E_UNTIL, E_PROVEN_BY, E_CAA_SECONDS
 };
 
 json_t *
@@ -102,6 +102,9 @@ validation_members(struct arena *a, const struct rows *rows, size_t r)
 	json_object_set_new(o, "thumbprint", log_b64u(a, thumbprint, len));
 	json_object_set_new(o, "method",
 	    log_text(a, row_text(rows, r, E_METHOD)));
+	if (!row_null(rows, r, E_PROVEN_BY))
+		json_object_set_new(o, "proven_by",
+		    log_text(a, row_text(rows, r, E_PROVEN_BY)));
 	json_object_set_new(o, "result",
 	    log_text(a, row_text(rows, r, E_RESULT)));
 	if (!row_null(rows, r, E_PROBLEM))
@@ -113,6 +116,9 @@ validation_members(struct arena *a, const struct rows *rows, size_t r)
 	    log_decimal(a, row_int(rows, r, E_AT)));
 	json_object_set_new(o, "valid_until",
 	    log_decimal(a, row_int(rows, r, E_UNTIL)));
+	if (!row_null(rows, r, E_CAA_SECONDS))
+		json_object_set_new(o, "caa_seconds",
+		    log_decimal(a, row_int(rows, r, E_CAA_SECONDS)));
 	return o;
 }
 

@@ -10,11 +10,13 @@
 #include "../db/db.h"
 #include "../server/conf.h"
 #include "../server/doorbell.h"
+#include "../server/ident.h"
 #include "../server/log.h"
 #include "../server/mem.h"
 #include "../server/proc.h"
 #include "../server/sandbox.h"
 #include "signer.h"
+#include "signer_jws.h"
 
 #define SWEEP_FIRST_MS	250
 #define SWEEP_LAST_MS	1000
@@ -29,10 +31,13 @@ start(struct signer *s, const struct conf *conf)
 	memset(s, 0, sizeof(*s));
 	s->conf = conf;
 	life_start(s);
+	ident_own(conf->base_url);
 	policy_require(s);
+	guard_start(s);
 	if (log_last_time(s) == -1)
 		die(EXIT_FAILED, "the log cannot be read; see the line above");
 	s->tokens = tokens_listen(conf);
+	jws_open(s);
 	s->bell = doorbell_open(conf, "signer");
 	if (s->bell == -1)
 		die(EXIT_FAILED, "no doorbell: see the line above");
@@ -74,8 +79,11 @@ work(struct signer *s)
 		return -1;
 	if (!s->sealed)
 		return 0;
-	if (policy_tend(s) == -1)
+	jws_tend(s);
+	if (rules_tend(s) == -1 || policy_tend(s) == -1)
 		return -1;
+	if (s->rules == NULL)
+		return 0;
 	if ((s->recover_now ||
 	    proc_monotonic_ms() - s->recovered >= RECOVER_MS) &&
 	    recover_intents(s) == -1)
@@ -83,6 +91,8 @@ work(struct signer *s)
 	did = batch_pass(s);
 	if (did == -1)
 		return -1;
+	if (errand_run(s) > 0)
+		did = 1;
 	return !s->clock_back && issue_sign(s) > 0 ? 1 : did;
 }
 
@@ -94,6 +104,7 @@ rest(struct signer *s, int ms)
 		{ .fd = s->bell, .events = POLLIN },
 		{ .fd = tokens_fd(s->tokens), .events = POLLIN },
 		{ .fd = proc_stop_fd(), .events = POLLIN },
+		{ .fd = s->sealed ? jws_fd() : -1, .events = POLLIN },
 	};
 
 	if (poll(p, nitems(p), ms) == -1 && errno != EINTR)
@@ -138,9 +149,13 @@ main(int argc, char **argv)
 	start(&s, proc_start("chancery-signer", argc, argv));
 	loop(&s);
 	batch_end(&s);
+	jws_close();
 	life_end(&s);
 	tokens_free(s.tokens);
-	policy_free(s.policy);
+	errand_free(&s);
+	guard_free(&s);
+	rules_free(s.rules);
+	policy_free(s.policies);
 	explicit_bzero(&s.seal, sizeof(s.seal));
 	return 0;
 }

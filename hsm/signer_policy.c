@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Issuer and profile of the signer: read from the rows that the ceremony
- * sealed, believed only when the seals hold, looked at again each second so
- * that a new version is taken up without a restart.
+ * Profiles and their issuers: read from the rows that the ceremony and acts
+ * of officers sealed, believed only when the seals hold, looked at again each
+ * second so that a new version is taken up without a restart.  A row that
+ * cannot be believed stops its own profile and no other.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,8 @@
 
 #define CHECK_MS	1000
 #define POLICY_MEMORY	(1u << 20)
+#define ROWS_MEMORY	(64u << 20)	/* all rows, for the mark */
+#define WITHDRAWN	"null"
 
 /* Columns of the statement `policy`. */
 enum {
@@ -29,56 +32,91 @@ enum {
 void
 policy_free(struct policy *p)
 {
-	if (p == NULL)
-		return;
-	X509_free(p->issuer);
-	arena_free(p->arena);
+	struct policy *next;
+
+	for (; p != NULL; p = next) {
+		next = p->next;
+		X509_free(p->issuer);
+		arena_free(p->arena);
+	}
+}
+
+const struct policy *
+policy_find(const struct signer *s, const char *name)
+{
+	const struct policy *p;
+
+	for (p = s->policies; p != NULL; p = p->next)
+		if (strcmp(p->profile_name, name) == 0)
+			break;
+	return p;
+}
+
+bool
+policy_idle(const struct signer *s, const struct policy *p)
+{
+	return p->broken || p->until < s->now;
+}
+
+bool
+policy_whole(const struct signer *s)
+{
+	const struct policy *p;
+
+	for (p = s->policies; p != NULL; p = p->next)
+		if (policy_idle(s, p))
+			return false;
+	return s->policies != NULL;
 }
 
 /* A digest over all that would change if a row did. */
 static void
-policy_mark(const struct rows *rows, unsigned char out[DIGEST_LEN])
+policies_digest(const struct rows *rows, unsigned char out[DIGEST_LEN])
 {
 	static const int columns[] = { P_SEAL, I_CERTIFICATE, I_ROOT,
 	    I_KEY_ID, I_SEAL };
-	struct arena *a = arena_new(POLICY_MEMORY);
+	struct arena *a = arena_new(ROWS_MEMORY);
 	struct buf b;
-	size_t i, len;
+	size_t r, i, len;
 
 	buf_init(&b, a);
-	buf_printf(&b, "%lld %lld %lld %s %s %s",
-	    (long long)row_int(rows, 0, P_ID),
-	    (long long)row_int(rows, 0, P_VERSION),
-	    (long long)row_int(rows, 0, I_ID), row_text(rows, 0, P_NAME),
-	    row_text(rows, 0, I_NAME), row_text(rows, 0, P_BODY));
-	for (i = 0; i < nitems(columns); i++) {
-		const unsigned char *p = row_bytes(rows, 0, columns[i], &len);
+	for (r = 0; r < rows_count(rows); r++) {
+		buf_printf(&b, "%lld %lld %lld %s %s %s",
+		    (long long)row_int(rows, r, P_ID),
+		    (long long)row_int(rows, r, P_VERSION),
+		    (long long)row_int(rows, r, I_ID),
+		    row_text(rows, r, P_NAME), row_text(rows, r, I_NAME),
+		    row_text(rows, r, P_BODY));
+		for (i = 0; i < nitems(columns); i++) {
+			const unsigned char *p = row_bytes(rows, r,
+			    columns[i], &len);
 
-		buf_printf(&b, " %zu ", len);
-		buf_add(&b, p, len);
+			buf_printf(&b, " %zu ", len);
+			buf_add(&b, p, len);
+		}
 	}
 	sha256(b.data, b.len, out);
 	arena_free(a);
 }
 
 static bool
-seals_hold(const struct signer *s, const struct rows *rows)
+seals_hold(const struct signer *s, const struct rows *rows, size_t r)
 {
 	const unsigned char *der, *root, *key_id, *seal;
 	size_t der_len, root_len, key_id_len, len;
 
-	seal = row_bytes(rows, 0, P_SEAL, &len);
+	seal = row_bytes(rows, r, P_SEAL, &len);
 	if (!seal_holds(&s->seal, "profile", seal_profile(
-	    row_int(rows, 0, P_ID), row_text(rows, 0, P_NAME),
-	    row_int(rows, 0, P_VERSION), row_int(rows, 0, I_ID),
-	    row_text(rows, 0, P_BODY)), seal, len))
+	    row_int(rows, r, P_ID), row_text(rows, r, P_NAME),
+	    row_int(rows, r, P_VERSION), row_int(rows, r, I_ID),
+	    row_text(rows, r, P_BODY)), seal, len))
 		return false;
-	der = row_bytes(rows, 0, I_CERTIFICATE, &der_len);
-	root = row_bytes(rows, 0, I_ROOT, &root_len);
-	key_id = row_bytes(rows, 0, I_KEY_ID, &key_id_len);
-	seal = row_bytes(rows, 0, I_SEAL, &len);
+	der = row_bytes(rows, r, I_CERTIFICATE, &der_len);
+	root = row_bytes(rows, r, I_ROOT, &root_len);
+	key_id = row_bytes(rows, r, I_KEY_ID, &key_id_len);
+	seal = row_bytes(rows, r, I_SEAL, &len);
 	return seal_holds(&s->seal, "issuer", seal_issuer(
-	    row_int(rows, 0, I_ID), row_text(rows, 0, I_NAME), der, der_len,
+	    row_int(rows, r, I_ID), row_text(rows, r, I_NAME), der, der_len,
 	    root, root_len, key_id, key_id_len), seal, len);
 }
 
@@ -99,15 +137,15 @@ spki_copy(struct arena *a, X509 *cert, size_t *len)
 }
 
 static int
-issuer_read(struct policy *p, const struct rows *rows)
+issuer_read(struct policy *p, const struct rows *rows, size_t r)
 {
 	const unsigned char *der, *root_der, *key_id;
 	size_t len, root_len, key_id_len;
 	X509 *root = NULL;
 
-	key_id = row_bytes(rows, 0, I_KEY_ID, &key_id_len);
-	root_der = row_bytes(rows, 0, I_ROOT, &root_len);
-	der = row_bytes(rows, 0, I_CERTIFICATE, &len);
+	key_id = row_bytes(rows, r, I_KEY_ID, &key_id_len);
+	root_der = row_bytes(rows, r, I_ROOT, &root_len);
+	der = row_bytes(rows, r, I_CERTIFICATE, &len);
 	sha256(der, len, p->issuer_digest);
 	p->issuer = d2i_X509(NULL, &der, (long)len);
 	root = d2i_X509(NULL, &root_der, (long)root_len);
@@ -118,8 +156,8 @@ issuer_read(struct policy *p, const struct rows *rows)
 	    key_id_len != KEY_ID_LEN)
 		return -1;
 	memcpy(p->key_id, key_id, KEY_ID_LEN);
-	p->issuer_id = row_int(rows, 0, I_ID);
-	p->issuer_name = arena_strdup(p->arena, row_text(rows, 0, I_NAME));
+	p->issuer_id = row_int(rows, r, I_ID);
+	p->issuer_name = arena_strdup(p->arena, row_text(rows, r, I_NAME));
 	p->spki = spki_copy(p->arena, p->issuer, &p->spki_len);
 	if (p->spki == NULL || !X509_NAME_get0_der(
 	    X509_get_subject_name(p->issuer), &p->name, &p->name_len))
@@ -127,41 +165,80 @@ issuer_read(struct policy *p, const struct rows *rows)
 	return validity_read(p->issuer, &p->from, &p->until);
 }
 
-/* From the row to a policy, or NULL with the reason. */
+/* From the row to a policy: 0, or -1 with the reason. */
+static int
+policy_read(struct policy *p, const struct rows *rows, size_t r, char *why,
+    size_t whylen)
+{
+	const char *body = row_text(rows, r, P_BODY);
+
+	p->profile_id = row_int(rows, r, P_ID);
+	profile_hash(body, p->hash);
+	if (profile_parse(p->arena, body, &p->profile, why, whylen) == -1)
+		return -1;
+	if (strcmp(p->profile.name, p->profile_name) != 0) {
+		snprintf(why, whylen, "profile: its body has another name");
+		return -1;
+	}
+	if (issuer_read(p, rows, r) == -1) {
+		snprintf(why, whylen, "issuer: its certificate cannot be "
+		    "read");
+		return -1;
+	}
+	return 0;
+}
+
+/* The row as a policy, which is broken when the row is; NULL: withdrawn.
+ * Without `s` the seals are not looked at. */
 static struct policy *
-policy_read(const struct rows *rows, char *why, size_t whylen)
+policy_new(const struct signer *s, const struct rows *rows, size_t r,
+    char *why, size_t whylen)
 {
 	struct arena *a = arena_new(POLICY_MEMORY);
 	struct policy *p = arena_alloc(a, sizeof(*p));
-	const char *body = row_text(rows, 0, P_BODY);
+	char reason[160] = "";
 
 	p->arena = a;
-	p->profile_id = row_int(rows, 0, P_ID);
-	profile_hash(body, p->hash);
-	if (profile_parse(a, body, &p->profile, why, whylen) == -1)
-		goto bad;
-	if (strcmp(p->profile.name, row_text(rows, 0, P_NAME)) != 0) {
-		snprintf(why, whylen, "profile: its body has another name");
-		goto bad;
+	p->profile_name = arena_strdup(a, row_text(rows, r, P_NAME));
+	if (s != NULL && !seals_hold(s, rows, r)) {
+		snprintf(reason, sizeof(reason), "the seal of issuer or "
+		    "profile does not hold: a row was changed by another "
+		    "hand");
+	} else if (strcmp(row_text(rows, r, P_BODY), WITHDRAWN) == 0) {
+		policy_free(p);
+		return NULL;
+	} else {
+		policy_read(p, rows, r, reason, sizeof(reason));
 	}
-	if (issuer_read(p, rows) == -1) {
-		snprintf(why, whylen, "issuer: its certificate cannot be "
-		    "read");
-		goto bad;
-	}
+	p->broken = *reason != '\0';
+	if (p->broken)
+		snprintf(why, whylen, "profile %.64s: %s", p->profile_name,
+		    reason);
 	return p;
-bad:
-	policy_free(p);
-	return NULL;
+}
+
+/* All of them; what is wrong with the last that is broken in `why`. */
+static struct policy *
+policies_read(const struct signer *s, const struct rows *rows, char *why,
+    size_t whylen)
+{
+	struct policy *list = NULL, **end = &list;
+	size_t r;
+
+	for (r = 0; r < rows_count(rows); r++) {
+		*end = policy_new(s, rows, r, why, whylen);
+		if (*end != NULL)
+			end = &(*end)->next;
+	}
+	return list;
 }
 
 static struct rows *
-policy_row(struct signer *s)
+policy_rows(struct signer *s)
 {
 	struct rows *rows = NULL;
 
-	if (db_query(s->db, Q_POLICY, &rows,
-	    ARGS(arg_text(PROFILE_DEFAULT))) == -1)
+	if (db_query(s->db, Q_POLICY, &rows, NO_ARGS) == -1)
 		return NULL;
 	return rows;
 }
@@ -176,31 +253,50 @@ expiry_text(int64_t until, char *text, size_t len)
 	strftime(text, len, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
+/* One that has not expired, or the last that has; NULL: none can be read. */
+static const struct policy *
+policy_living(const struct policy *list, int64_t now)
+{
+	const struct policy *found = NULL;
+
+	for (; list != NULL; list = list->next) {
+		if (list->broken)
+			continue;
+		found = list;
+		if (list->until >= now)
+			break;
+	}
+	return found;
+}
+
 void
 policy_require(struct signer *s)
 {
-	char why[256] = "", when[32];
-	struct policy *p = NULL;
+	char why[256] = "every profile is withdrawn", when[32];
+	const struct policy *living;
+	struct policy *list;
 	struct rows *rows;
 
-	rows = policy_row(s);
+	rows = policy_rows(s);
 	if (rows == NULL)
 		die(EXIT_FAILED, "issuer and profile cannot be read from the "
 		    "database; see the line above");
 	if (rows_count(rows) == 0)
 		die(EXIT_OPERATOR, "no issuer in the database: run "
 		    "`chanceryctl init`");
-	p = policy_read(rows, why, sizeof(why));
+	list = policies_read(NULL, rows, why, sizeof(why));
 	rows_free(rows);
-	if (p == NULL)
+	living = policy_living(list, time(NULL));
+	if (living == NULL && list != NULL)
 		die(EXIT_OPERATOR, "%s: restore the database or run a new "
 		    "ceremony", why);
-	expiry_text(p->until, when, sizeof(when));
-	if (p->until < time(NULL))
+	if (living != NULL && living->until < time(NULL)) {
+		expiry_text(living->until, when, sizeof(when));
 		die(EXIT_OPERATOR, "issuer certificate expired at %s: run a "
 		    "new ceremony", when);
-	/* Only looked at: it counts once its seals are checked. */
-	policy_free(p);
+	}
+	/* Only looked at: they count once their seals are checked. */
+	policy_free(list);
 }
 
 /* Say what is wrong once, not each second. */
@@ -208,63 +304,67 @@ static void
 policy_complain(struct signer *s, const char *why)
 {
 	if (strcmp(s->policy_why, why) != 0 && *why != '\0')
-		log_error("nothing is issued: %s", why);
+		log_error("no certificates are issued: %s", why);
 	snprintf(s->policy_why, sizeof(s->policy_why), "%s", why);
 }
 
 static void
-policy_change(struct signer *s, const struct rows *rows,
-    const unsigned char mark[DIGEST_LEN])
+policy_change(struct signer *s, const struct rows *rows)
 {
-	struct policy *p = NULL;
+	const struct policy *p;
 	char why[256] = "";
 
-	if (!seals_hold(s, rows))
-		snprintf(why, sizeof(why), "the seal of issuer or profile "
-		    "does not hold: a row was changed outside of a ceremony");
-	else
-		p = policy_read(rows, why, sizeof(why));
-	policy_free(s->policy);
-	s->policy = p;
+	policy_free(s->policies);
+	s->policies = policies_read(s, rows, why, sizeof(why));
+	if (s->policies == NULL)
+		snprintf(why, sizeof(why), "no profile in the database: run "
+		    "`chanceryctl init`, or `chanceryctl profile set`");
 	policy_complain(s, why);
-	if (p == NULL)
+	for (p = s->policies; p != NULL; p = p->next)
+		if (!p->broken)
+			log_info("issuer=%s profile=%s profile_id=%lld",
+			    p->issuer_name, p->profile_name,
+			    (long long)p->profile_id);
+}
+
+/* The first issuer that has expired is told of. */
+static void
+expiry_watch(struct signer *s)
+{
+	const struct policy *p;
+	char why[256], when[32];
+
+	for (p = s->policies; p != NULL; p = p->next) {
+		if (p->broken || p->until >= time(NULL))
+			continue;
+		expiry_text(p->until, when, sizeof(when));
+		snprintf(why, sizeof(why), "issuer certificate expired at "
+		    "%s: run a new ceremony", when);
+		policy_complain(s, why);
 		return;
-	memcpy(p->mark, mark, DIGEST_LEN);
-	log_info("issuer=%s profile=%s profile_id=%lld", p->issuer_name,
-	    p->profile.name, (long long)p->profile_id);
+	}
 }
 
 int
 policy_tend(struct signer *s)
 {
 	unsigned char mark[DIGEST_LEN];
-	char why[256], when[32];
 	struct rows *rows;
 
+	guard_tend(s);
 	if (s->policy_checked != 0 &&
 	    proc_monotonic_ms() - s->policy_checked < CHECK_MS)
 		return 0;
-	rows = policy_row(s);
+	rows = policy_rows(s);
 	if (rows == NULL)
 		return -1;
+	policies_digest(rows, mark);
+	if (memcmp(s->policies_mark, mark, DIGEST_LEN) != 0) {
+		policy_change(s, rows);
+		memcpy(s->policies_mark, mark, DIGEST_LEN);
+	}
 	s->policy_checked = proc_monotonic_ms();
-	if (rows_count(rows) == 0) {
-		policy_free(s->policy);
-		s->policy = NULL;
-		policy_complain(s, "no issuer in the database: run "
-		    "`chanceryctl init`");
-	} else {
-		policy_mark(rows, mark);
-		if (s->policy == NULL ||
-		    memcmp(s->policy->mark, mark, DIGEST_LEN) != 0)
-			policy_change(s, rows, mark);
-	}
 	rows_free(rows);
-	if (s->policy != NULL && s->policy->until < time(NULL)) {
-		expiry_text(s->policy->until, when, sizeof(when));
-		snprintf(why, sizeof(why), "issuer certificate expired at "
-		    "%s: run a new ceremony", when);
-		policy_complain(s, why);
-	}
+	expiry_watch(s);
 	return 0;
 }

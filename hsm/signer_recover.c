@@ -103,6 +103,8 @@ prove_again(struct signer *s, struct request *r, struct issue *i)
 		if (ask(s, r) == -1)
 			return -1;
 		rc = finalize_permit(s, r);
+		if (backing_want_now(s, r) == -1)
+			return -1;
 	}
 	if (rc == 1) {
 		i->abandon = issue_check(s, i, r);
@@ -178,9 +180,9 @@ recover_intents(struct signer *s)
 	size_t n;
 	int rc = -1;
 
-	/* Without an issuer nothing can be proven, and nothing is lost. */
+	/* What cannot be proven now is not lost. */
 	s->now = time(NULL);
-	if (s->policy == NULL || s->policy->until < s->now)
+	if (!policy_whole(s) || !guard_ready(s) || s->rules == NULL)
 		return 0;
 	if (s->recover_now || s->recoveries++ % FULL_EVERY == 0)
 		s->intent_low = 0;

@@ -20,8 +20,8 @@
 
 /* The kinds that a row can have; the text outlives the request. */
 static const char *const kinds[] = {
-	"new-account", "account-update", "account-deactivate",
-	"authz-deactivate", "finalize",
+	"new-account", "account-update", "account-deactivate", "key-change",
+	"authz-deactivate", "finalize", "officer-act",
 };
 
 static const char *

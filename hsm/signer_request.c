@@ -17,7 +17,8 @@
 /* Columns of the statements request_claim and request_again. */
 enum {
 	C_ID, C_KIND, C_ACCOUNT, C_OBJECT, C_JWS, C_DIGEST,
-	C_A_PUBLIC, C_A_THUMBPRINT, C_A_JWK, C_A_STATUS, C_A_CONTACT, C_A_SEAL,
+	C_A_PUBLIC, C_A_THUMBPRINT, C_A_JWK, C_A_STATUS, C_A_CONTACT,
+	C_A_TERMS, C_A_EAB, C_A_SEAL,
 	C_O_JWS, C_O_EXPIRES, C_Z_PUBLIC, C_Z_ACCOUNT, C_CERTIFICATE, C_BUSY,
 	C_REJECTED
 };
@@ -29,6 +30,14 @@ copy(struct arena *a, const struct rows *rows, size_t row, int column,
 	const unsigned char *p = row_bytes(rows, row, column, len);
 
 	return arena_memdup(a, p, *len);
+}
+
+static const char *
+text_or_null(struct arena *a, const struct rows *rows, size_t row, int column)
+{
+	if (row_null(rows, row, column))
+		return NULL;
+	return arena_strdup(a, row_text(rows, row, column));
 }
 
 static void
@@ -47,6 +56,8 @@ account_read(struct request *r, const struct rows *rows, size_t row)
 	r->account_status = arena_strdup(a, row_text(rows, row, C_A_STATUS));
 	r->account_contact = arena_strdup(a, row_text(rows, row,
 	    C_A_CONTACT));
+	r->account_terms = text_or_null(a, rows, row, C_A_TERMS);
+	r->account_eab = text_or_null(a, rows, row, C_A_EAB);
 }
 
 void
@@ -87,6 +98,9 @@ request_close(struct request *r)
 {
 	jws_clear(&r->jws);
 	jwk_clear(&r->key);
+	jws_clear(&r->binding);
+	jwk_clear(&r->new_key);
+	act_clear(r);
 	proof_clear(r->proof);
 	r->proof = NULL;
 }
@@ -140,8 +154,8 @@ account_prove(struct signer *s, struct request *r)
 		    "no such account");
 	if (!seal_holds(&s->seal, "account", seal_account(r->account_id,
 	    r->account_public, r->account_thumbprint, r->account_jwk,
-	    r->account_status, r->account_contact), r->account_seal,
-	    r->account_seal_len)) {
+	    r->account_status, r->account_contact, r->account_eab),
+	    r->account_seal, r->account_seal_len)) {
 		log_error("account=%lld request=%lld the seal of the account "
 		    "does not hold: the row was changed by another hand",
 		    (long long)r->account_id, (long long)r->id);

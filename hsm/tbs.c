@@ -5,6 +5,7 @@
  * algorithms follow the issuer's key and nothing else.  Pure but for the
  * serial.
  */
+#include <arpa/inet.h>
 #include <assert.h>
 #include <string.h>
 
@@ -18,11 +19,13 @@
 #include "tbs.h"
 
 #define OID_COMMON_NAME		"2.5.4.3"
+#define OID_COUNTRY		"2.5.4.6"
 #define OID_ORGANIZATION	"2.5.4.10"
 #define OID_SKI			"2.5.29.14"
 #define OID_KEY_USAGE		"2.5.29.15"
 #define OID_SAN			"2.5.29.17"
 #define OID_BASIC_CONSTRAINTS	"2.5.29.19"
+#define OID_POLICIES		"2.5.29.32"
 #define OID_AKI			"2.5.29.35"
 #define OID_EKU			"2.5.29.37"
 #define OID_AIA			"1.3.6.1.5.5.7.1.1"
@@ -33,8 +36,8 @@
 /* A kind of key and the one signature algorithm that it is used with. */
 struct scheme {
 	const char	*key;
-	const char	*curve;		/* NULL: parameters are NULL */
-	const char	*signature;
+	const char	*curve;		/* NULL: none */
+	const char	*signature;	/* NULL: no issuer has such a key */
 	bool		 null_parameters;
 	const char	*digest;
 };
@@ -46,6 +49,8 @@ static const struct scheme schemes[] = {
 	    false, "SHA384" },
 	{ "1.2.840.113549.1.1.1", NULL, "1.2.840.113549.1.1.11",
 	    true, "SHA256" },
+	{ "1.2.840.10045.2.1", "1.3.132.0.35", NULL, false, NULL },
+	{ "1.3.101.112", NULL, NULL, false, NULL },	/* RFC 8410, 3 */
 };
 
 /* SubjectPublicKeyInfo (RFC 5280, 4.1): its scheme and the key's octets. */
@@ -73,6 +78,17 @@ spki_read(const unsigned char *spki, size_t len, struct der *key)
 			return s;
 	}
 	return NULL;
+}
+
+/* The same, of a key that signs certificates. */
+static const struct scheme *
+issuer_read(const unsigned char *spki, size_t len)
+{
+	const struct scheme *s;
+	struct der key;
+
+	s = spki_read(spki, len, &key);
+	return s == NULL || s->signature == NULL ? NULL : s;
 }
 
 int
@@ -165,23 +181,72 @@ put_eku(struct der_writer *w, const char *const *eku)
 	return 0;
 }
 
-/* RFC 5280, 4.2.1.6: critical when the subject is empty. */
-static void
-put_names(struct der_writer *w, const struct tbs_spec *spec)
+/* RFC 5280, 4.2.1.4: policies without qualifiers; -1 as above. */
+static int
+put_policies(struct der_writer *w, const char *const *policies)
 {
-	size_t mark = der_mark(w), one, n = spec->nnames;
+	size_t mark = der_mark(w), n = 0, one;
 
-	if (n == 0)
-		return;
+	if (policies == NULL || policies[0] == NULL)
+		return 0;
+	while (policies[n] != NULL)
+		n++;
 	while (n-- > 0) {
 		one = der_mark(w);
-		der_raw(w, spec->names[n].value, strlen(spec->names[n].value));
-		if (spec->names[n].wildcard)
-			der_raw(w, "*.", 2);
-		der_wrap(w, DER_CONTEXT(2), one);
+		if (der_oid(w, policies[n]) == -1)
+			return -1;
+		der_wrap(w, DER_SEQUENCE, one);
 	}
 	der_wrap(w, DER_SEQUENCE, mark);
+	end_extension(w, mark, OID_POLICIES, false);
+	return 0;
+}
+
+/* iPAddress: 4 or 16 octets (RFC 5280, 4.2.1.6); -1: no address. */
+static int
+put_address(struct der_writer *w, const char *text)
+{
+	unsigned char octets[sizeof(struct in6_addr)];
+	size_t len = 0;
+
+	if (inet_pton(AF_INET, text, octets) == 1)
+		len = sizeof(struct in_addr);
+	else if (inet_pton(AF_INET6, text, octets) == 1)
+		len = sizeof(struct in6_addr);
+	if (len == 0)
+		return -1;
+	der_element(w, DER_CONTEXT(7), octets, len);
+	return 0;
+}
+
+static int
+put_name(struct der_writer *w, const struct ident *name)
+{
+	size_t mark = der_mark(w);
+
+	if (strcmp(name->type, "ip") == 0)
+		return put_address(w, name->value);
+	der_raw(w, name->value, strlen(name->value));
+	if (name->wildcard)
+		der_raw(w, "*.", 2);
+	der_wrap(w, DER_CONTEXT(2), mark);
+	return 0;
+}
+
+/* RFC 5280, 4.2.1.6: critical when the subject is empty. */
+static int
+put_names(struct der_writer *w, const struct tbs_spec *spec)
+{
+	size_t mark = der_mark(w), n = spec->nnames;
+
+	if (n == 0)
+		return 0;
+	while (n-- > 0)
+		if (put_name(w, &spec->names[n]) == -1)
+			return -1;
+	der_wrap(w, DER_SEQUENCE, mark);
 	end_extension(w, mark, OID_SAN, spec->subject_len == EMPTY_NAME_LEN);
+	return 0;
 }
 
 /* RFC 5280, 4.2.2.1 */
@@ -223,7 +288,9 @@ put_extensions(struct der_writer *w, const struct tbs_spec *spec)
 	    tbs_key_id(spec->issuer_spki, spec->issuer_spki_len, issuer) == -1)
 		return -1;
 	put_ca_issuers(w, spec->ca_issuers_url);
-	put_names(w, spec);
+	if (put_policies(w, spec->policies) == -1 ||
+	    put_names(w, spec) == -1)
+		return -1;
 	put_key_ids(w, subject, issuer);
 	if (put_eku(w, spec->eku) == -1)
 		return -1;
@@ -239,10 +306,9 @@ tbs_build(struct arena *arena, const struct tbs_spec *spec, size_t *len)
 {
 	const struct scheme *scheme;
 	struct der_writer w;
-	struct der key;
 	size_t mark;
 
-	scheme = spki_read(spec->issuer_spki, spec->issuer_spki_len, &key);
+	scheme = issuer_read(spec->issuer_spki, spec->issuer_spki_len);
 	if (scheme == NULL)
 		return NULL;
 	der_init(&w, arena);
@@ -265,11 +331,14 @@ tbs_build(struct arena *arena, const struct tbs_spec *spec, size_t *len)
 }
 
 static void
-put_attribute(struct der_writer *w, const char *oid, const char *value)
+put_attribute(struct der_writer *w, const char *oid, unsigned tag,
+    const char *value)
 {
 	size_t mark = der_mark(w);
 
-	der_text(w, DER_UTF8_STRING, value);
+	if (value == NULL)
+		return;
+	der_text(w, tag, value);
 	der_oid(w, oid);
 	der_wrap(w, DER_SEQUENCE, mark);
 	der_wrap(w, DER_SET, mark);
@@ -282,9 +351,24 @@ tbs_name(struct arena *arena, const char *common_name,
 	struct der_writer w;
 
 	der_init(&w, arena);
-	put_attribute(&w, OID_COMMON_NAME, common_name);
-	if (organization != NULL)
-		put_attribute(&w, OID_ORGANIZATION, organization);
+	put_attribute(&w, OID_COMMON_NAME, DER_UTF8_STRING, common_name);
+	put_attribute(&w, OID_ORGANIZATION, DER_UTF8_STRING, organization);
+	der_wrap(&w, DER_SEQUENCE, 0);
+	return der_finish(&w, len);
+}
+
+/* RFC 5280, A.1: a country is a PrintableString; the order is that of
+ * CA/B BR, 7.1.4.2. */
+unsigned char *
+tbs_subject(struct arena *arena, const char *country,
+    const char *organization, const char *common_name, size_t *len)
+{
+	struct der_writer w;
+
+	der_init(&w, arena);
+	put_attribute(&w, OID_COMMON_NAME, DER_UTF8_STRING, common_name);
+	put_attribute(&w, OID_ORGANIZATION, DER_UTF8_STRING, organization);
+	put_attribute(&w, OID_COUNTRY, DER_PRINTABLE_STRING, country);
 	der_wrap(&w, DER_SEQUENCE, 0);
 	return der_finish(&w, len);
 }
@@ -296,9 +380,8 @@ tbs_assemble(struct arena *arena, const unsigned char *tbs, size_t tbs_len,
 {
 	const struct scheme *scheme;
 	struct der_writer w;
-	struct der key;
 
-	scheme = spki_read(issuer_spki, issuer_spki_len, &key);
+	scheme = issuer_read(issuer_spki, issuer_spki_len);
 	if (scheme == NULL)
 		return NULL;
 	der_init(&w, arena);
@@ -343,10 +426,9 @@ tbs_verify(const unsigned char *tbs, size_t tbs_len,
 	const struct scheme *scheme;
 	EVP_MD_CTX *ctx = NULL;
 	EVP_PKEY *pkey;
-	struct der key;
 	int rv = -1;
 
-	scheme = spki_read(issuer_spki, issuer_spki_len, &key);
+	scheme = issuer_read(issuer_spki, issuer_spki_len);
 	if (scheme == NULL ||
 	    (pkey = verify_key(issuer_spki, issuer_spki_len)) == NULL)
 		goto out;
@@ -367,9 +449,9 @@ object_fields(struct der *rest, const unsigned char *issuer_spki,
     size_t issuer_spki_len, bool *own_key)
 {
 	const struct scheme *scheme;
-	struct der key, element, alg, oid;
+	struct der element, alg, oid;
 
-	scheme = spki_read(issuer_spki, issuer_spki_len, &key);
+	scheme = issuer_read(issuer_spki, issuer_spki_len);
 	if (scheme == NULL)
 		return "the key is of no kind that signs certificates";
 	if (der_take(rest, DER_CONSTRUCTED(0), &element) == -1 ||

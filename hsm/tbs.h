@@ -33,6 +33,7 @@ struct tbs_spec {
 	int			 path_len;	/* -1: none */
 	unsigned		 key_usage;	/* bit n of KeyUsage is 1 << n */
 	const char *const	*eku;		/* dotted OIDs, NULL-terminated */
+	const char *const	*policies;	/* the same, or NULL */
 	const struct ident	*names;		/* SAN, sorted */
 	size_t			 nnames;
 	const char		*ca_issuers_url;	/* AIA or NULL */
@@ -57,6 +58,10 @@ unsigned char *tbs_build(struct arena *, const struct tbs_spec *, size_t *len);
 /* A Name with one CN (UTF8String), and O when not NULL. */
 unsigned char *tbs_name(struct arena *, const char *common_name,
 	    const char *organization, size_t *len);
+
+/* The subject of a leaf: C, O, CN, each or NULL; nothing is "30 00". */
+unsigned char *tbs_subject(struct arena *, const char *country,
+	    const char *organization, const char *common_name, size_t *len);
 
 /* Certificate ::= tbs, algorithm of `issuer_spki`, signature. */
 unsigned char *tbs_assemble(struct arena *, const unsigned char *tbs,

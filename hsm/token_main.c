@@ -15,13 +15,18 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "../server/conf.h"
+#include "../server/jws_key.h"
 #include "../server/log.h"
 #include "../server/mem.h"
 #include "../server/proc.h"
 #include "../server/sandbox.h"
 #include "attributes.h"
 #include "checkpoint.h"
+#include "eab.h"
+#include "jws_input.h"
 #include "softhsm.h"
 #include "tbs.h"
 #include "token.h"
@@ -85,25 +90,70 @@ broken(struct worker *w, struct wire_answer *a, const struct token_error *e)
 	return -1;
 }
 
+/*
+ * A key does one thing: the labels that chanceryctl init gives out tell which.
+ * A key with another label is an issuer's for the signer, and an officer's in
+ * the officer's own token (a ceremony's worker).
+ */
+static const struct use {
+	const char	*label;
+	int		 purpose;	/* -1: it signs nothing */
+} uses[] = {
+	{ KEY_LABEL_LOG, TOKEN_LOG_HEAD },
+	{ KEY_LABEL_SEAL, -1 },
+	{ KEY_LABEL_EAB, -1 },
+	{ KEY_LABEL_ACCOUNT, TOKEN_JWS },
+	{ KEY_LABEL_ROOT, TOKEN_CERTIFICATE },
+	{ KEY_LABEL_ISSUING, TOKEN_CERTIFICATE },
+};
+
+static bool
+may(const struct worker *w, const struct token_key *key, uint32_t purpose)
+{
+	size_t i;
+
+	for (i = 0; i < nitems(uses); i++)
+		if (strcmp(uses[i].label, key->label) == 0)
+			return (int)purpose == uses[i].purpose;
+	return purpose == TOKEN_CERTIFICATE ||
+	    (purpose == TOKEN_JWS && w->ceremony);
+}
+
 /* May this key sign these octets?  NULL, or why not. */
 static const char *
 objection(const struct worker *w, const struct wire_question *q,
     const struct token_key *key)
 {
-	bool log_key = strcmp(key->label, KEY_LABEL_LOG) == 0;
-
-	if (key->spki_len == 0 || strcmp(key->label, KEY_LABEL_SEAL) == 0)
+	if (key->spki_len == 0)
 		return "this key does not sign";
-	if (q->purpose == TOKEN_LOG_HEAD)
-		return !log_key ? "only the log key signs checkpoints" :
-		    checkpoint_is(w->data, q->len) ? NULL :
+	if (!may(w, key, q->purpose))
+		return "this key is not for that";
+	switch (q->purpose) {
+	case TOKEN_LOG_HEAD:
+		return checkpoint_is(w->data, q->len) ? NULL :
 		    "these octets are not a checkpoint";
-	if (q->purpose != TOKEN_CERTIFICATE)
-		return "unknown purpose";
-	if (log_key)
-		return "the log key signs checkpoints only";
-	return tbs_objection(w->data, q->len, key->spki, key->spki_len,
-	    w->ceremony);
+	case TOKEN_JWS:
+		return jws_input_objection(w->data, q->len, key->kind);
+	default:
+		return tbs_objection(w->data, q->len, key->spki,
+		    key->spki_len, w->ceremony);
+	}
+}
+
+/* The form that JWS wants, in place of what the token gave. */
+static int
+as_jws(struct worker *w, const struct token_key *key, size_t *len)
+{
+	size_t half = jws_half(jws_input_alg(key->kind));
+	unsigned char raw[sizeof(w->sig)];
+
+	if (half == 0)
+		return 0;
+	if (jws_raw(w->sig, *len, half, raw) == -1)
+		return -1;
+	*len = 2 * half;
+	memcpy(w->sig, raw, *len);
+	return 0;
 }
 
 static int
@@ -124,27 +174,86 @@ do_sign(struct worker *w, const struct wire_question *q,
 	if (token_sign(w->token, key, w->data, q->len, w->sig, outlen,
 	    &e) == -1)
 		return broken(w, a, &e);
+	if (q->purpose == TOKEN_JWS && as_jws(w, key, outlen) == -1)
+		return refuse(a, "the token's signature is not ECDSA's");
 	return 0;
+}
+
+/* The one secret key with this label, or NULL with the refusal written. */
+static const struct token_key *
+secret_key(struct worker *w, struct wire_answer *a, const char *label)
+{
+	const struct token_key *key = token_key_by_label(w->token, label);
+	const char *why;
+
+	if (key == NULL || strcmp(key->kind, "HMAC") != 0) {
+		a->status = WIRE_REFUSED;
+		snprintf(a->why, sizeof(a->why), "the token has not exactly "
+		    "one key \"%s\" (made by chanceryctl init)", label);
+		return NULL;
+	}
+	if ((why = key_objection(key)) != NULL) {
+		refuse(a, why);
+		return NULL;
+	}
+	return key;
 }
 
 static int
 do_derive(struct worker *w, const struct wire_question *q,
     struct wire_answer *a, const void **out, size_t *outlen)
 {
-	const struct token_key *key;
+	const struct token_key *key = secret_key(w, a, KEY_LABEL_SEAL);
 	struct token_error e;
-	const char *why;
 
-	key = token_key_by_label(w->token, KEY_LABEL_SEAL);
-	if (key == NULL || strcmp(key->kind, "HMAC") != 0)
-		return refuse(a, "the token has not exactly one key "
-		    "\"" KEY_LABEL_SEAL "\" (made by chanceryctl init)");
-	if ((why = key_objection(key)) != NULL)
-		return refuse(a, why);
+	if (key == NULL)
+		return -1;
 	*out = w->sig;
 	*outlen = DIGEST_LEN;
 	if (token_hmac(w->token, key, w->data, q->len, w->sig, &e) == -1)
 		return broken(w, a, &e);
+	return 0;
+}
+
+/* The MAC key of a key id, into w->sig, where it is wiped. */
+static int
+eab_key(struct worker *w, struct wire_answer *a, const void *kid, size_t len)
+{
+	const struct token_key *key = secret_key(w, a, KEY_LABEL_EAB);
+	struct token_error e;
+
+	if (key == NULL)
+		return -1;
+	if (len == 0 || len > EAB_KID_MAX)
+		return refuse(a, "this is no EAB key id");
+	if (token_hmac(w->token, key, kid, len, w->sig, &e) == -1)
+		return broken(w, a, &e);
+	return 0;
+}
+
+static int
+do_eab_key(struct worker *w, const struct wire_question *q,
+    struct wire_answer *a, const void **out, size_t *outlen)
+{
+	*out = w->sig;
+	*outlen = DIGEST_LEN;
+	return eab_key(w, a, w->data, q->len);
+}
+
+static int
+do_eab_verify(struct worker *w, const struct wire_question *q,
+    struct wire_answer *a, const void **out, size_t *outlen)
+{
+	struct eab_question eab;
+
+	if (eab_unpack(w->data, q->len, &eab) == -1)
+		return refuse(a, "this is no EAB binding");
+	if (eab_key(w, a, eab.kid, strlen(eab.kid)) == -1)
+		return -1;
+	w->sig[0] = eab_holds(&eab, w->sig);
+	OPENSSL_cleanse(w->sig + 1, DIGEST_LEN - 1);
+	*out = w->sig;
+	*outlen = 1;
 	return 0;
 }
 
@@ -197,6 +306,8 @@ serve_one(struct worker *w, int fd)
 		[WIRE_DERIVE] = do_derive,
 		[WIRE_KEY] = do_key,
 		[WIRE_GENERATE] = do_generate,
+		[WIRE_EAB_KEY] = do_eab_key,
+		[WIRE_EAB_VERIFY] = do_eab_verify,
 	};
 	struct wire_question q;
 	struct iovec iov[2] = { { &q, sizeof(q) },
@@ -215,7 +326,7 @@ serve_one(struct worker *w, int fd)
 	if (acts[q.kind](w, &q, &a, &out, &outlen) == -1)
 		outlen = 0;
 	n = answer(fd, &a, out, outlen);
-	memset(w->sig, 0, sizeof(w->sig));
+	OPENSSL_cleanse(w->sig, sizeof(w->sig));
 	if (w->failed)
 		leave(EXIT_FAILED);
 	return (int)n;

@@ -22,6 +22,7 @@
 #include "../server/log.h"
 #include "../server/mem.h"
 #include "../server/proc.h"
+#include "eab.h"
 #include "tokens_int.h"
 #include "tokenwire.h"
 
@@ -439,22 +440,69 @@ question(struct tokens *t, struct wire_question *q, const void *data,
 	return -1;
 }
 
-int
-tokens_derive(struct tokens *t, const char *label,
-    unsigned char out[DIGEST_LEN], char *why, size_t whylen)
+/* A question that is asked again while other workers may know better. */
+static ssize_t
+insist(struct tokens *t, enum wire_kind kind, const void *data, size_t len,
+    void *out, size_t cap, char *why, size_t whylen)
 {
-	struct wire_question q = { .kind = WIRE_DERIVE };
+	struct wire_question q = { .kind = kind };
 	bool again;
 	ssize_t n;
 
 	do {
-		n = question(t, &q, label, strlen(label), out, DIGEST_LEN,
-		    NULL, why, whylen, &again);
+		n = question(t, &q, data, len, out, cap, NULL, why, whylen,
+		    &again);
 	} while (again);
+	return n;
+}
+
+static int
+derived(ssize_t n, char *why, size_t whylen)
+{
 	if (n == DIGEST_LEN)
 		return 0;
 	if (n != -1)
 		snprintf(why, whylen, "the token derived %zd octets", n);
+	return -1;
+}
+
+int
+tokens_derive(struct tokens *t, const char *label,
+    unsigned char out[DIGEST_LEN], char *why, size_t whylen)
+{
+	return derived(insist(t, WIRE_DERIVE, label, strlen(label), out,
+	    DIGEST_LEN, why, whylen), why, whylen);
+}
+
+int
+tokens_eab_key(struct tokens *t, const char *kid,
+    unsigned char out[DIGEST_LEN], char *why, size_t whylen)
+{
+	return derived(insist(t, WIRE_EAB_KEY, kid, strlen(kid), out,
+	    DIGEST_LEN, why, whylen), why, whylen);
+}
+
+int
+tokens_eab_verify(struct tokens *t, const char *kid, const char *alg,
+    const void *input, size_t len, const unsigned char *mac, size_t mac_len,
+    char *why, size_t whylen)
+{
+	const struct eab_question q = { kid, alg, mac, mac_len, input, len };
+	unsigned char *message = xcalloc(1, WIRE_DATA_MAX), holds = 0;
+	size_t size = eab_pack(&q, message, WIRE_DATA_MAX);
+	ssize_t n;
+
+	if (size == 0) {
+		free(message);
+		return 0;	/* too long to be one of ours */
+	}
+	n = insist(t, WIRE_EAB_VERIFY, message, size, &holds, sizeof(holds),
+	    why, whylen);
+	free(message);
+	if (n == sizeof(holds))
+		return holds == 1;
+	if (n != -1)
+		snprintf(why, whylen, "the token worker is of another version");
 	return -1;
 }
 

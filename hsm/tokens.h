@@ -29,6 +29,9 @@ struct tokens;
 enum token_purpose {
 	TOKEN_CERTIFICATE,	/* a TBSCertificate */
 	TOKEN_LOG_HEAD,		/* a checkpoint text: used by a later version */
+	TOKEN_JWS,		/* the signing input of a JWS (RFC 7515, 5.1):
+				   account and officer keys only; the signature
+				   is r || s or PKCS#1, as JWS wants it */
 };
 
 enum token_state {
@@ -81,6 +84,19 @@ size_t	tokens_sign(struct tokens *, struct token_job *, size_t count);
  * (HMAC-SHA-256, one use each).  0 or -1.
  */
 int	tokens_derive(struct tokens *, const char *label,
+	    unsigned char out[DIGEST_LEN], char *why, size_t whylen);
+
+/*
+ * External account binding (RFC 8555, 7.3.4).  The MAC key of a key id is
+ * HMAC-SHA-256(EAB master key, key id), made in the token at each use.
+ * Verify: 1 it holds, 0 it does not, -1 the token failed.  `alg` is HS256,
+ * HS384 or HS512.
+ */
+int	tokens_eab_verify(struct tokens *, const char *kid, const char *alg,
+	    const void *input, size_t len, const unsigned char *mac,
+	    size_t mac_len, char *why, size_t whylen);
+/* The MAC key itself, for the one who is to have it; wipe it.  0 or -1. */
+int	tokens_eab_key(struct tokens *, const char *kid,
 	    unsigned char out[DIGEST_LEN], char *why, size_t whylen);
 
 /* A key in the token as read back from it. */

@@ -21,6 +21,10 @@ enum wire_kind {
 	WIRE_DERIVE,		/* data: the label */
 	WIRE_KEY,		/* purpose: number of the key, from 0 */
 	WIRE_GENERATE,		/* ceremony; data: kind, NUL, label, NUL */
+	WIRE_EAB_KEY,		/* data: the key id */
+	WIRE_EAB_VERIFY,	/* data: key id, NUL, alg, NUL, 2 octets of
+				   the MAC's length, MAC, input; the answer
+				   holds one octet, 1 or 0 */
 };
 
 struct wire_question {
@@ -65,5 +69,7 @@ struct wire_answer {
 #define KEY_LABEL_ISSUING	"chancery-issuing"
 #define KEY_LABEL_LOG		"chancery-log"
 #define KEY_LABEL_SEAL		"chancery-seal"
+#define KEY_LABEL_EAB		"chancery-eab"
+#define KEY_LABEL_ACCOUNT	"chancery-account"
 
 #endif

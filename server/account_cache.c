@@ -28,12 +28,26 @@ slot_of(int64_t id)
 	return &slots[((uint64_t)id * 0x9e3779b97f4a7c15u >> 32) % SLOTS];
 }
 
+/* Where the texts of an account are; some may be NULL. */
+#define TEXTS	6
+static void
+texts(struct account *a, const char **out[TEXTS])
+{
+	const char **const all[TEXTS] = { &a->status, &a->contact, &a->jwk,
+	    &a->terms, &a->eab, &a->external };
+
+	memcpy(out, all, sizeof(all));
+}
+
 static void
 empty(struct slot *slot)
 {
-	free((char *)slot->account.status);
-	free((char *)slot->account.contact);
-	free((char *)slot->account.jwk);
+	const char **text[TEXTS];
+	size_t i;
+
+	texts(&slot->account, text);
+	for (i = 0; i < TEXTS; i++)
+		free((char *)*text[i]);
 	memset(slot, 0, sizeof(*slot));
 }
 
@@ -41,15 +55,18 @@ bool
 account_cache_get(struct arena *arena, int64_t id, struct account *a)
 {
 	struct slot *slot = slot_of(id);
+	const char **text[TEXTS];
 	bool found;
+	size_t i;
 
 	pthread_mutex_lock(&lock);
 	found = slot->account.id == id && proc_monotonic_ms() < slot->until;
 	if (found) {
 		*a = slot->account;
-		a->status = arena_strdup(arena, a->status);
-		a->contact = arena_strdup(arena, a->contact);
-		a->jwk = arena_strdup(arena, a->jwk);
+		texts(a, text);
+		for (i = 0; i < TEXTS; i++)
+			if (*text[i] != NULL)
+				*text[i] = arena_strdup(arena, *text[i]);
 	}
 	pthread_mutex_unlock(&lock);
 	return found;
@@ -59,13 +76,16 @@ void
 account_cache_put(const struct account *a)
 {
 	struct slot *slot = slot_of(a->id);
+	const char **text[TEXTS];
+	size_t i;
 
 	pthread_mutex_lock(&lock);
 	empty(slot);
 	slot->account = *a;
-	slot->account.status = xstrdup(a->status);
-	slot->account.contact = xstrdup(a->contact);
-	slot->account.jwk = xstrdup(a->jwk);
+	texts(&slot->account, text);
+	for (i = 0; i < TEXTS; i++)
+		if (*text[i] != NULL)
+			*text[i] = xstrdup(*text[i]);
 	slot->until = proc_monotonic_ms() + FRESH_MS;
 	pthread_mutex_unlock(&lock);
 }

@@ -20,6 +20,7 @@
 #include "problem.h"
 
 struct conf;
+struct ident;
 struct resource;
 
 struct account {
@@ -29,7 +30,10 @@ struct account {
 	const char	*status;
 	const char	*contact;	/* JSON array */
 	const char	*jwk;		/* canonical */
-	int64_t		 request_id;	/* that made it */
+	const char	*terms;		/* URL of those agreed to, or NULL */
+	const char	*eab;		/* key id it is bound by, or NULL */
+	const char	*external;	/* the binding as it was sent */
+	int64_t		 request_id;	/* that made it; 0: the ceremony */
 };
 
 struct acme_req {
@@ -41,11 +45,12 @@ struct acme_req {
 	/* from the path */
 	int64_t				 id;
 	unsigned char			 public[SECRET_LEN];
-	const char			*method;	/* of a challenge */
+	const char			*name;	/* what "+" stands for */
 	/* of a POST */
 	struct jws			 jws;
 	struct jwk			 key;	/* that verified it */
 	struct account			 account;	/* unless AUTH_KEY */
+	bool				 remembered;	/* it was not read */
 	json_t				*payload;	/* NULL: POST-as-GET */
 	struct problem			 problem;	/* of a -1 */
 };
@@ -70,11 +75,14 @@ enum acme_auth {
 
 struct resource {
 	const char	*name;		/* in the directory, or NULL */
-	const char	*path;		/* "*" public id, "+" method */
+	const char	*path;		/* "*" public id, "+" any name */
 	unsigned	 methods;
 	unsigned	 payload;
 	enum acme_auth	 auth;
+	bool		 terms;		/* its objects need them agreed to */
 	int		(*handler)(struct acme_req *);
+	/* NULL: always offered */
+	bool		(*offered)(const struct conf *);
 };
 
 /* Find by path and take its parameters; NULL when there is none. */
@@ -83,15 +91,50 @@ const struct resource *resource_find(struct acme_req *);
 /* Handlers: 0 with a reply, or -1 with a problem. */
 int	account_new(struct acme_req *);
 int	account_post(struct acme_req *);
+int	account_orders(struct acme_req *);
+int	key_change(struct acme_req *);
+int	terms_get(struct acme_req *);
 int	order_new(struct acme_req *);
 int	order_post(struct acme_req *);
 int	order_finalize(struct acme_req *);
+int	authz_new(struct acme_req *);
 int	authz_post(struct acme_req *);
 int	challenge_post(struct acme_req *);
+/* `name` is NULL, or the number of an alternate chain as it was sent. */
 int	certificate_post(struct acme_req *);
+/* GET without a JWS: `name` is the certificate's (RFC 9773, 4.1). */
+int	renewal_info(struct acme_req *);
 
 /* acme_account.c: 1 found, 0 not, or -1 */
 int	account_by_id(struct acme_req *, int64_t id, struct account *);
+/* The account that has this key, or had it. */
+int	account_by_key(struct acme_req *,
+	    const unsigned char thumbprint[DIGEST_LEN], struct account *);
+/* Is it the account of the request that the URL names?  0 or -1. */
+int	account_mine(struct acme_req *);
+/* Read it again and reply with it, after it was changed. */
+int	account_again(struct acme_req *);
+
+/* acme_terms.c: does the account agree to the terms of today (RFC 8555,
+ * 7.3.3)?  Asked by the gate where the resource says so. */
+int	terms_check(struct acme_req *);
+/* The problem and its Link, of a client that has to agree first: -1. */
+int	terms_refuse(struct acme_req *);
+bool	terms_offered(const struct conf *);
+
+/*
+ * acme_limit.c: rate limits (RFC 8555, 6.6).  Each checks all limits that the
+ * request meets and, when none is in force, counts the request: 0, or -1 with
+ * rateLimited and Retry-After.  What is not limited costs nothing.
+ */
+int	limit_account(struct acme_req *);
+/*
+ * Of newOrder and newAuthz, before their row is made.  `pending`: how many
+ * authorizations it will add that wait for a proof.
+ */
+int	limit_names(struct acme_req *, const struct ident *, size_t count,
+	    size_t pending);
+int	limit_challenge(struct acme_req *);
 
 /* acme_reply.c */
 char	*acme_url(struct acme_req *, const char *resource, int64_t id,

@@ -7,10 +7,18 @@
 
 #include "account_cache.h"
 #include "acme.h"
+#include "acme_rules.h"
 #include "conf.h"
 #include "contact.h"
 #include "json.h"
 #include "db/queries-acme.h"
+
+static const char *
+text_take(struct acme_req *req, const struct rows *rows, int column)
+{
+	return row_null(rows, 0, column) ? NULL :
+	    arena_strdup(req->arena, row_text(rows, 0, column));
+}
 
 /* Take a row of account_by_id or account_by_key. */
 static int
@@ -27,10 +35,13 @@ account_take(struct acme_req *req, struct rows *rows, struct account *a)
 		    "the account's record cannot be read");
 	a->id = row_int(rows, 0, 0);
 	memcpy(a->public, public, SECRET_LEN);
-	a->jwk = arena_strdup(req->arena, row_text(rows, 0, 2));
-	a->status = arena_strdup(req->arena, row_text(rows, 0, 3));
-	a->contact = arena_strdup(req->arena, row_text(rows, 0, 4));
-	a->request_id = row_int(rows, 0, 5);
+	a->jwk = text_take(req, rows, 2);
+	a->status = text_take(req, rows, 3);
+	a->contact = text_take(req, rows, 4);
+	a->terms = text_take(req, rows, 5);
+	a->eab = text_take(req, rows, 6);
+	a->external = text_take(req, rows, 7);
+	a->request_id = row_null(rows, 0, 8) ? 0 : row_int(rows, 0, 8);
 	a->valid = strcmp(a->status, "valid") == 0;
 	account_cache_put(a);
 	return 1;
@@ -55,8 +66,26 @@ account_by_id(struct acme_req *req, int64_t id, struct account *a)
 	return account_find(req, Q_ACCOUNT_BY_ID, arg_int(id), a);
 }
 
-/* The account object (RFC 8555, 7.1.2), without what a client once sent and
- * without `orders`, which is not served. */
+int
+account_by_key(struct acme_req *req,
+    const unsigned char thumbprint[DIGEST_LEN], struct account *a)
+{
+	return account_find(req, Q_ACCOUNT_BY_KEY,
+	    arg_bytes(thumbprint, DIGEST_LEN), a);
+}
+
+int
+account_mine(struct acme_req *req)
+{
+	if (req->id != req->account.id)
+		return problem(&req->problem, PR_UNAUTHORIZED,
+		    "this account has no access to the resource");
+	return acme_access(req, req->account.public, SECRET_LEN,
+	    req->account.id);
+}
+
+/* The account object (RFC 8555, 7.1.2); the binding exactly as it came
+ * (7.3.4), nothing else of what a client once sent. */
 static int
 account_reply(struct acme_req *req, int status, const struct account *a)
 {
@@ -66,7 +95,21 @@ account_reply(struct acme_req *req, int status, const struct account *a)
 	json_object_set_new(doc, "status", json_string(a->status));
 	json_object_set_new(doc, "contact",
 	    contact == NULL ? json_array() : contact);
+	if (a->external != NULL)
+		json_object_set_new(doc, "externalAccountBinding",
+		    acme_stored_json(a->external));
+	json_object_set_new(doc, "orders", json_string(
+	    acme_url(req, "orders", a->id, a->public)));
 	return acme_reply_json(req, status, doc);
+}
+
+int
+account_again(struct acme_req *req)
+{
+	account_cache_forget(req->account.id);
+	if (account_by_id(req, req->account.id, &req->account) == -1)
+		return -1;
+	return account_reply(req, 200, &req->account);
 }
 
 /* The same with the account's URL (RFC 8555, 7.3 and 7.3.1). */
@@ -94,19 +137,45 @@ flag_get(struct acme_req *req, const char *name, bool *flag)
 	return 0;
 }
 
-/* RFC 8555, 7.3; type and link as for terms that changed (7.3.3). */
+/*
+ * RFC 8555, 7.3.4: all of a binding but its MAC, whose key only the token
+ * knows, and whether one is demanded.
+ */
 static int
-terms_check(struct acme_req *req, bool agreed)
+binding_check(struct acme_req *req)
 {
-	const char *terms = req->conf->acme.terms_of_service;
+	const json_t *binding = json_object_get(req->payload,
+	    "externalAccountBinding");
+	struct jws jws = { 0 };
+	int rv = -1;
 
-	if (terms == NULL || agreed)
-		return 0;
-	http_header(req->reply, "Link", "<%s>;rel=\"terms-of-service\"",
-	    terms);
-	return problem(&req->problem, PR_USER_ACTION_REQUIRED,
-	    "RFC 8555, 7.3: termsOfServiceAgreed must be true; the terms are "
-	    "at %s", terms);
+	if (binding == NULL) {
+		if (!req->conf->acme.external_account_required)
+			return 0;
+		return problem(&req->problem, PR_EXTERNAL_ACCOUNT_REQUIRED,
+		    "RFC 8555, 7.3.4: an account needs an "
+		    "externalAccountBinding here; ask the operator for a key");
+	}
+	if (jws_binding(req->arena, binding, req->jws.url, &req->key, &jws,
+	    &req->problem) == 0) {
+		rv = acme_rules_eab(jws.kid) ? 0 : problem(&req->problem,
+		    PR_UNAUTHORIZED, "RFC 8555, 7.3.4: the key identifier of "
+		    "the binding is not one in force");
+	}
+	jws_clear(&jws);
+	return rv;
+}
+
+/* What a key that no account ever had must come with. */
+static int
+newcomer_check(struct acme_req *req, bool agreed)
+{
+	if (req->conf->acme.terms_of_service != NULL && !agreed)
+		return terms_refuse(req);
+	if (contact_check(json_object_get(req->payload, "contact"),
+	    &req->problem) == -1 || binding_check(req) == -1)
+		return -1;
+	return limit_account(req);
 }
 
 static int
@@ -141,20 +210,33 @@ account_new(struct acme_req *req)
 	if (flag_get(req, "termsOfServiceAgreed", &agreed) == -1 ||
 	    flag_get(req, "onlyReturnExisting", &only_existing) == -1)
 		return -1;
-	found = account_find(req, Q_ACCOUNT_BY_KEY,
-	    arg_bytes(req->key.thumbprint, DIGEST_LEN), &a);
+	found = account_by_key(req, req->key.thumbprint, &a);
 	if (found == -1)
 		return -1;
-	if (found == 1)
+	if (found == 1 && strcmp(a.jwk, req->key.canonical) == 0)
 		return account_located(req, 200, &a);
 	if (only_existing)
 		return problem(&req->problem, PR_ACCOUNT_DOES_NOT_EXIST,
 		    "RFC 8555, 7.3.1: no account has this key");
-	if (terms_check(req, agreed) == -1 ||
-	    contact_check(json_object_get(req->payload, "contact"),
-	    &req->problem) == -1)
+	if (found == 1)
+		return problem(&req->problem, PR_BAD_PUBLIC_KEY,
+		    "RFC 8555, 11.1: the key was an account's before; make a "
+		    "new one");
+	if (newcomer_check(req, agreed) == -1)
 		return -1;
 	return account_make(req);
+}
+
+/* Agreeing to terms that changed is the one thing besides contacts that an
+ * update can do (RFC 8555, 7.3.3). */
+static bool
+agrees_anew(const struct acme_req *req)
+{
+	const char *terms = req->conf->acme.terms_of_service;
+
+	return terms != NULL && json_is_true(json_object_get(req->payload,
+	    "termsOfServiceAgreed")) && (req->account.terms == NULL ||
+	    strcmp(req->account.terms, terms) != 0);
 }
 
 /* What an update asks for: a request kind, or NULL for nothing that counts
@@ -166,7 +248,8 @@ update_kind(const struct acme_req *req)
 
 	if (status != NULL && strcmp(status, "deactivated") == 0)
 		return "account-deactivate";
-	if (json_object_get(req->payload, "contact") != NULL)
+	if (json_object_get(req->payload, "contact") != NULL ||
+	    agrees_anew(req))
 		return "account-update";
 	return NULL;
 }
@@ -177,22 +260,15 @@ account_post(struct acme_req *req)
 	const char *kind = update_kind(req);
 	struct outcome outcome;
 
-	if (req->id != req->account.id)
-		return problem(&req->problem, PR_UNAUTHORIZED,
-		    "this account has no access to the resource");
-	if (acme_access(req, req->account.public, SECRET_LEN,
-	    req->account.id) == -1)
+	if (account_mine(req) == -1)
 		return -1;
-	if (kind != NULL) {
-		if (contact_check(json_object_get(req->payload, "contact"),
-		    &req->problem) == -1 ||
-		    acme_submit_now(req, kind, 0, &outcome) == -1)
-			return -1;
-		if (outcome.state == OUTCOME_REFUSED)
-			return 0;
-		account_cache_forget(req->account.id);
-		if (account_by_id(req, req->account.id, &req->account) == -1)
-			return -1;
-	}
-	return account_reply(req, 200, &req->account);
+	if (kind == NULL)
+		return account_reply(req, 200, &req->account);
+	if (contact_check(json_object_get(req->payload, "contact"),
+	    &req->problem) == -1 ||
+	    acme_submit_now(req, kind, 0, &outcome) == -1)
+		return -1;
+	if (outcome.state == OUTCOME_REFUSED)
+		return 0;
+	return account_again(req);
 }

@@ -2,7 +2,7 @@
 /*
  * The gate: what RFC 8555, 6 demands of every request is checked here, once,
  * in this order: resource, method, Content-Type, form of the JWS, nonce, url,
- * key, signature, standing of the account, form of the payload.
+ * key, signature, standing of the account, form of the payload, terms.
  */
 #include <string.h>
 #include <strings.h>
@@ -12,6 +12,7 @@
 #include "conf.h"
 #include "json.h"
 #include "keyring.h"
+#include "mem.h"
 #include "nonce.h"
 #include "db/queries-acme.h"
 
@@ -19,13 +20,37 @@
 
 /* -------------------------------------------------------- for every reply */
 
+/*
+ * Does the reply carry a nonce?  All do but what is simply read by GET: such
+ * a reply may be cached, and a client that reads the directory before it can
+ * keep nonces must not be handed one (ruby-acme-client fails on it).
+ */
+static bool
+nonce_fits(const struct http_request *http, const struct http_reply *reply)
+{
+	static const char *const read[] = { "GET", "HEAD", "OPTIONS" };
+	size_t i;
+
+	if (http->method == NULL || http->path == NULL ||
+	    reply->status >= 400 ||
+	    strcmp(http->path, "/acme/new-nonce") == 0)
+		return true;
+	for (i = 0; i < nitems(read); i++)
+		if (strcmp(http->method, read[i]) == 0)
+			return false;
+	return true;
+}
+
 void
 acme_decorate(const struct http_request *http, struct http_reply *reply)
 {
 	const char *base = acme_conf()->base_url;
 
-	http_header(reply, "Replay-Nonce", "%s", nonce_make(reply->arena));
-	http_header(reply, "Cache-Control", "no-store");
+	if (nonce_fits(http, reply)) {
+		http_header(reply, "Replay-Nonce", "%s",
+		    nonce_make(reply->arena));
+		http_header(reply, "Cache-Control", "no-store");
+	}
 	if (http->path == NULL || strcmp(http->path, "/directory") != 0)
 		http_header(reply, "Link", "<%s/directory>;rel=\"index\"",
 		    base);
@@ -132,6 +157,14 @@ url_check(struct acme_req *req)
 	return 0;
 }
 
+/* 1 found, 0 not, or -1. */
+static int
+account_find(struct acme_req *req, int64_t id)
+{
+	req->remembered = account_cache_get(req->arena, id, &req->account);
+	return req->remembered ? 1 : account_by_id(req, id, &req->account);
+}
+
 /* The account that kid names: its URL as it was handed out. */
 static int
 account_load(struct acme_req *req)
@@ -147,9 +180,7 @@ account_load(struct acme_req *req)
 	    strncmp(kid + len, path, sizeof(path) - 1) == 0) {
 		kid += len + sizeof(path) - 1;
 		if (public_id_parse(kid, strlen(kid), &id, public) == 0)
-			found = account_cache_get(req->arena, id,
-			    &req->account) ? 1 :
-			    account_by_id(req, id, &req->account);
+			found = account_find(req, id);
 	}
 	if (found == -1)
 		return -1;
@@ -177,6 +208,26 @@ key_load(struct acme_req *req)
 		return problem(&req->problem, PR_MALFORMED,
 		    "RFC 8555, 6.2: this request is signed with kid, not jwk");
 	return account_load(req);
+}
+
+/* The key that we remember may be the one before a change that another node
+ * answered (RFC 8555, 7.3.5). */
+static int
+signature_check(struct acme_req *req)
+{
+	const char *known = req->account.jwk;
+
+	if (jws_verify(&req->jws, &req->key, &req->problem) == 0)
+		return 0;
+	if (!req->remembered ||
+	    account_by_id(req, req->account.id, &req->account) != 1 ||
+	    strcmp(req->account.jwk, known) == 0)
+		return -1;
+	jwk_clear(&req->key);
+	if (keyring_key(req->arena, req->account.jwk, &req->key,
+	    &req->problem) == -1)
+		return -1;
+	return jws_verify(&req->jws, &req->key, &req->problem);
 }
 
 /* RFC 8555, 7.3.6 */
@@ -223,9 +274,12 @@ post(struct acme_req *req)
 	    nonce_check(req) == -1 ||
 	    url_check(req) == -1 ||
 	    key_load(req) == -1 ||
-	    jws_verify(&req->jws, &req->key, &req->problem) == -1 ||
+	    signature_check(req) == -1 ||
 	    standing_check(req) == -1 ||
 	    payload_load(req) == -1)
+		return -1;
+	if (req->resource->terms && req->payload != NULL &&
+	    terms_check(req) == -1)
 		return -1;
 	return req->resource->handler(req);
 }

@@ -5,13 +5,16 @@
  * the dispatcher of held requests, until the end.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/crypto.h>
 
 #include "acme.h"
+#include "acme_rules.h"
 #include "conf.h"
 #include "doorbell.h"
 #include "hold.h"
+#include "ident.h"
 #include "log.h"
 #include "nonce.h"
 #include "pool.h"
@@ -57,15 +60,31 @@ nonces_start(void)
 	OPENSSL_cleanse(fresh, sizeof(fresh));
 }
 
+/* Of files that others replace: the new ones have to be reached, too. */
+static char *
+folder_of(const char *path)
+{
+	char *copy = xstrdup(path);
+
+	copy[strrchr(path, '/') - path + 1] = '\0';
+	return copy;
+}
+
 /* The ports are ours, so no other chancery-acme runs and the bell may be
  * made anew. */
 static void
 listening(void)
 {
+	char *folder[] = { folder_of(conf->acme.tls_certificate),
+	    folder_of(conf->acme.tls_key) };
+	const char *const read[] = { folder[0], folder[1], NULL };
+
 	bell = doorbell_open(conf, "acme");
 	if (bell == -1)
 		exit(EXIT_FAILED);
-	sandbox_enter(SANDBOX_ACME, NULL, NULL);
+	sandbox_enter(SANDBOX_ACME, read, NULL);
+	free(folder[0]);
+	free(folder[1]);
 }
 
 static struct http *
@@ -78,6 +97,8 @@ listen_start(void)
 		.tls_key = conf->acme.tls_key,
 		.workers = conf->acme.workers,
 		.per_address = conf->acme.per_address,
+		.proxies = conf->acme.trusted_proxies,
+		.nproxies = conf->acme.ntrusted_proxies,
 		.body_max = JWS_MAX,
 		.handler = acme_handle,
 		.decorate = acme_decorate,
@@ -91,6 +112,16 @@ listen_start(void)
 	return http_start(&config);
 }
 
+static void
+suffixes_start(void)
+{
+	const char *file = conf->policy.public_suffixes;
+
+	if (file != NULL && ident_suffixes(file) == -1)
+		die(EXIT_OPERATOR, "policy.public_suffixes: %s cannot be read "
+		    "as a list of public suffixes", file);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -100,6 +131,9 @@ main(int argc, char **argv)
 	pool_start(conf, ROLE, queries_acme, Q_ACME_COUNT,
 	    conf->acme.connections);
 	nonces_start();
+	ident_own(conf->base_url);
+	suffixes_start();
+	acme_rules_start();
 	http = listen_start();
 	proc_ready();
 	log_info("serving %s/directory", conf->base_url);
@@ -107,6 +141,7 @@ main(int argc, char **argv)
 	hold_end();
 	http_stop(http, DRAIN_MS);
 	pool_stop();
+	acme_rules_stop();
 	nonce_stop();
 	return 0;
 }

@@ -1,33 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Orders (RFC 8555, 7.4): made in one statement with their authorizations,
- * read with a status that is derived, and finalized by handing the client's
- * own JWS to the signer.
+ * Orders (RFC 8555, 7.4): read with a status that is derived, and finalized
+ * by handing the client's own JWS to the signer.
  */
 #include <string.h>
 
 #include "acme.h"
+#include "acme_order.h"
 #include "conf.h"
 #include "hold.h"
-#include "ident.h"
 #include "json.h"
-#include "state.h"
 #include "db/queries-acme.h"
-
-#define IDENTIFIERS_MAX	100
-#define TOKEN_LEN	32	/* random octets; RFC 8555, 8.3 asks for 16 */
-
-struct order {
-	int64_t			 id;
-	int64_t			 account_id;
-	unsigned char		 public[SECRET_LEN];
-	const char		*status;
-	int64_t			 expires;
-	const char		*names;		/* JSON: see order_get */
-	int64_t			 certificate_id;	/* 0: none */
-	unsigned char		 certificate_public[SECRET_LEN];
-	const char		*problem;	/* JSON or NULL */
-};
 
 /* ----------------------------------------------------------------- reading */
 
@@ -43,8 +26,33 @@ secret_take(const struct rows *rows, int column,
 		memcpy(out, octets, SECRET_LEN);
 }
 
-/* 0, or -1; `id` is known from the database or judged by acme_access(). */
-static int
+static const char *
+text_take(struct acme_req *req, const struct rows *rows, int column)
+{
+	return row_null(rows, 0, column) ? NULL :
+	    arena_strdup(req->arena, row_text(rows, 0, column));
+}
+
+static void
+order_take(struct acme_req *req, const struct rows *rows, struct order *o)
+{
+	o->account_id = row_int(rows, 0, 0);
+	secret_take(rows, 1, o->public);
+	o->status = text_take(req, rows, 2);
+	o->expires = row_int(rows, 0, 3);
+	o->names = text_take(req, rows, 4);
+	if (!row_null(rows, 0, 5)) {
+		o->certificate_id = row_int(rows, 0, 5);
+		secret_take(rows, 6, o->certificate_public);
+	}
+	o->problem = text_take(req, rows, 7);
+	o->profile = text_take(req, rows, 8);
+	o->not_before = row_null(rows, 0, 9) ? 0 : row_int(rows, 0, 9);
+	o->not_after = row_null(rows, 0, 10) ? 0 : row_int(rows, 0, 10);
+	o->replaces = text_take(req, rows, 11);
+}
+
+int
 order_load(struct acme_req *req, int64_t id, struct order *o)
 {
 	struct rows *rows = NULL;
@@ -58,17 +66,7 @@ order_load(struct acme_req *req, int64_t id, struct order *o)
 		    "there is no such resource");
 	}
 	o->id = id;
-	o->account_id = row_int(rows, 0, 0);
-	secret_take(rows, 1, o->public);
-	o->status = arena_strdup(req->arena, row_text(rows, 0, 2));
-	o->expires = row_int(rows, 0, 3);
-	o->names = arena_strdup(req->arena, row_text(rows, 0, 4));
-	if (!row_null(rows, 0, 5)) {
-		o->certificate_id = row_int(rows, 0, 5);
-		secret_take(rows, 6, o->certificate_public);
-	}
-	if (!row_null(rows, 0, 7))
-		o->problem = arena_strdup(req->arena, row_text(rows, 0, 7));
+	order_take(req, rows, o);
 	rows_free(rows);
 	return 0;
 }
@@ -98,7 +96,21 @@ name_add(struct acme_req *req, const json_t *name, json_t *identifiers,
 	    json_member_string(name, "public")));
 }
 
-/* The order object (RFC 8555, 7.1.3). */
+/* What the order was asked to be, and is (RFC 9773, 5 wants the last). */
+static void
+wishes_add(const struct order *o, json_t *doc)
+{
+	json_object_set_new(doc, "profile", json_string(o->profile));
+	if (o->not_before != 0)
+		json_object_set_new(doc, "notBefore",
+		    acme_time(o->not_before));
+	if (o->not_after != 0)
+		json_object_set_new(doc, "notAfter", acme_time(o->not_after));
+	if (o->replaces != NULL)
+		json_object_set_new(doc, "replaces",
+		    json_string(o->replaces));
+}
+
 static json_t *
 order_print(struct acme_req *req, const struct order *o)
 {
@@ -116,6 +128,7 @@ order_print(struct acme_req *req, const struct order *o)
 	json_object_set_new(doc, "expires", acme_time(o->expires));
 	json_object_set_new(doc, "identifiers", identifiers);
 	json_object_set_new(doc, "authorizations", authorizations);
+	wishes_add(o, doc);
 	json_object_set_new(doc, "finalize", json_sprintf("%s/finalize",
 	    acme_url(req, "order", o->id, o->public)));
 	if (o->certificate_id != 0 && strcmp(o->status, "valid") == 0)
@@ -135,7 +148,7 @@ order_waits(const struct order *o)
 	    strcmp(o->status, "pending") == 0;
 }
 
-static int
+int
 order_reply(struct acme_req *req, int status, const struct order *o)
 {
 	http_header(req->reply, "Location", "%s",
@@ -153,186 +166,6 @@ order_post(struct acme_req *req)
 	if (order_mine(req, &o) == -1)
 		return -1;
 	return order_reply(req, 200, &o);
-}
-
-/* ---------------------------------------------------------------- newOrder */
-
-static void
-subproblem_add(struct problem *all, const struct problem *one,
-    struct arena *arena, const char *type, const char *value)
-{
-	struct subproblem *sub = &all->sub[all->nsub++];
-
-	sub->type = one->type;
-	sub->detail = arena_strdup(arena, one->detail);
-	sub->ident_type = type;
-	sub->ident_value = value;
-}
-
-/* A name proven by http-01 says nothing of the names below it, and no other
- * challenge is offered. */
-static int
-name_check(const char *type, const char *value, struct ident *out,
-    struct problem *p)
-{
-	if (ident_parse(type, value, out, p) == -1)
-		return -1;
-	if (out->wildcard)
-		return problem(p, PR_REJECTED_IDENTIFIER,
-		    "no challenge offered here can prove control of a "
-		    "wildcard name");
-	return 0;
-}
-
-/* RFC 8555, 6.7.1: all that is wrong in one answer; one type if all share
- * it, else compound. */
-static int
-names_refuse(struct problem *all)
-{
-	enum problem_type type = all->sub[0].type;
-	struct subproblem *sub = all->sub;
-	size_t i, n = all->nsub;
-
-	for (i = 1; i < n; i++)
-		if (sub[i].type != type)
-			type = PR_COMPOUND;
-	problem(all, type, "%zu of the identifiers cannot be in an order; "
-	    "first: %.160s", n, sub[0].detail);
-	all->sub = sub;
-	all->nsub = n;
-	return -1;
-}
-
-/* The identifiers of the payload, sorted and without repeats. */
-static int
-names_parse(struct acme_req *req, struct ident **out, size_t *count)
-{
-	const json_t *list = json_object_get(req->payload, "identifiers");
-	size_t i, n = json_array_size(list);
-	const char *type, *value;
-	struct problem one, all = { 0 };
-
-	if (n == 0 || n > IDENTIFIERS_MAX)
-		return problem(&req->problem, PR_MALFORMED,
-		    "RFC 8555, 7.4: identifiers is an array of 1 to %d",
-		    IDENTIFIERS_MAX);
-	*out = arena_alloc(req->arena, n * sizeof(**out));
-	all.sub = arena_alloc(req->arena, n * sizeof(*all.sub));
-	for (i = 0; i < n; i++) {
-		type = json_member_string(json_array_get(list, i), "type");
-		value = json_member_string(json_array_get(list, i), "value");
-		if (type == NULL || value == NULL)
-			return problem(&req->problem, PR_MALFORMED,
-			    "RFC 8555, 7.1.3: an identifier has a type and a "
-			    "value, both strings");
-		memset(&one, 0, sizeof(one));
-		if (name_check(type, value, &(*out)[i], &one) == -1)
-			subproblem_add(&all, &one, req->arena, type, value);
-	}
-	if (all.nsub > 0) {
-		req->problem = all;
-		return names_refuse(&req->problem);
-	}
-	*count = ident_sort(*out, n);
-	return 0;
-}
-
-/* The parameter of order_insert: names with fresh secrets and tokens. */
-static const char *
-names_print(struct acme_req *req, const struct ident *names, size_t count)
-{
-	unsigned char public[SECRET_LEN], token[TOKEN_LEN];
-	json_t *list = json_array();
-	char *text;
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		random_octets(public, sizeof(public));
-		random_octets(token, sizeof(token));
-		json_array_append_new(list, json_pack(
-		    "{s:i, s:s, s:s, s:s, s:s}", "position", (int)i, "type",
-		    names[i].type, "value", names[i].value, "public",
-		    hex_encode(req->arena, public, sizeof(public)), "token",
-		    b64u_encode(req->arena, token, sizeof(token))));
-	}
-	text = json_canonical(req->arena, list, NULL);
-	json_decref(list);
-	return text;
-}
-
-/* Of a statement that was repeated: it is there already. */
-static int
-order_find(struct acme_req *req, const struct arg *digest, struct order *o)
-{
-	struct rows *rows = NULL;
-	int64_t id = 0;
-
-	if (acme_query(req, Q_ORDER_BY_DIGEST, &rows, digest, 1) == -1)
-		return -1;
-	if (rows_count(rows) == 1)
-		id = row_int(rows, 0, 0);
-	rows_free(rows);
-	if (id == 0)
-		return problem(&req->problem, PR_SERVER_INTERNAL,
-		    "the order could not be recorded");
-	return order_load(req, id, o);
-}
-
-static int
-order_insert(struct acme_req *req, const char *names, struct order *o)
-{
-	const struct arg digest = arg_bytes(req->jws.digest, DIGEST_LEN);
-	struct rows *rows = NULL;
-	int rv = 0;
-
-	memset(o, 0, sizeof(*o));
-
-	if (acme_query(req, Q_ORDER_INSERT, &rows,
-	    ARGS(arg_int(req->account.id), arg_bytes(req->http->body,
-	    req->http->body_len), digest, arg_text(names))) == -1)
-		return -1;
-	if (rows_count(rows) == 0) {
-		rv = order_find(req, &digest, o);
-	} else {
-		o->id = row_int(rows, 0, 0);
-		o->account_id = req->account.id;
-		memcpy(o->public, req->jws.digest, SECRET_LEN);
-		o->status = order_status_text(ORDER_PENDING);
-		o->expires = row_int(rows, 0, 1);
-		o->names = arena_strdup(req->arena, row_text(rows, 0, 2));
-	}
-	rows_free(rows);
-	return rv;
-}
-
-/* Never silently another certificate than was asked for (RFC 8555, 7.4). */
-static int
-wishes_check(struct acme_req *req)
-{
-	static const char *const refused[] = { "notBefore", "notAfter",
-	    "profile", "replaces" };
-	size_t i;
-
-	for (i = 0; i < nitems(refused); i++)
-		if (json_object_get(req->payload, refused[i]) != NULL)
-			return problem(&req->problem, PR_MALFORMED,
-			    "RFC 8555, 7.4: %s is not offered; leave it out",
-			    refused[i]);
-	return 0;
-}
-
-int
-order_new(struct acme_req *req)
-{
-	struct ident *names = NULL;
-	struct order o;
-	size_t count = 0;
-
-	if (wishes_check(req) == -1 ||
-	    names_parse(req, &names, &count) == -1 ||
-	    order_insert(req, names_print(req, names, count), &o) == -1)
-		return -1;
-	return order_reply(req, 201, &o);
 }
 
 /* ---------------------------------------------------------------- finalize */

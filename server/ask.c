@@ -77,6 +77,7 @@ answer_check(const struct resolve_question *q, struct resolve_answer *a)
 		used += a->len[i];
 	}
 	a->why[sizeof(a->why) - 1] = '\0';
+	a->canonical[sizeof(a->canonical) - 1] = '\0';
 	return 0;
 }
 
@@ -139,7 +140,8 @@ ask_probe(int fd, const struct probe_request *q, long long deadline,
 	if (rc != ASK_DONE)
 		return rc;
 	if (r->outcome >= PROBE_OUTCOMES || r->body_len > PROBE_BODY_MAX ||
-	    r->next.port > 65535 || r->status > 999)
+	    r->next.port > 65535 || r->status > 999 ||
+	    r->facts.id_len > UINT16_MAX || r->facts.name_len > UINT16_MAX)
 		return ASK_GONE;
 	r->next.host[sizeof(r->next.host) - 1] = '\0';
 	r->next.target[sizeof(r->next.target) - 1] = '\0';

@@ -18,7 +18,7 @@
 #define RUN_DIR_MAX	80	/* sun_path (108) less "/publisher/bell" etc */
 
 static conf_parse run_dir, origin_https, origin_http, port, address,
-    prefix, ip, domain;
+    prefix, ip, domain, challenge, limit, caa_policy;
 
 #define VALUE(keyword, how, at, ...)					\
 	{ .name = keyword, .shape = CONF_VALUE, .parse = how,		\
@@ -33,6 +33,14 @@ static conf_parse run_dir, origin_https, origin_http, port, address,
 	  .offset = offsetof(struct conf, at),				\
 	  .count = offsetof(struct conf, number),			\
 	  .size = sizeof(struct prefix), .optional = true, .max = 1000 }
+#define ZONES(keyword, table, at, number, type)				\
+	{ .name = keyword, .shape = CONF_GROUPS, .keys = table,		\
+	  .offset = offsetof(struct conf, at),				\
+	  .count = offsetof(struct conf, number),			\
+	  .size = sizeof(type), .optional = true, .max = 1000 }
+#define IN(type, keyword, how, at)					\
+	{ .name = keyword, .shape = CONF_VALUE, .parse = how,		\
+	  .offset = offsetof(type, at) }
 #define GROUP(keyword, table)						\
 	{ .name = keyword, .shape = CONF_GROUP, .keys = table }
 #define USER(of)	VALUE("user", conf_word, of.user, .optional = true)
@@ -69,6 +77,47 @@ static const struct conf_key acme_keys[] = {
 	VALUE("terms_of_service", conf_url, acme.terms_of_service,
 	    .optional = true),
 	VALUE("website", conf_url, acme.website, .optional = true),
+	VALUE("default_profile", conf_word, acme.default_profile,
+	    DEFAULT("server")),
+	STRINGS("challenges", challenge, acme.challenges,
+	    DEFAULT("http-01 dns-01 tls-alpn-01 dns-account-01"),
+	    RANGE(1, 4)),
+	VALUE("pre_authorization", conf_yes_no, acme.pre_authorization,
+	    DEFAULT("yes")),
+	VALUE("authorization_reuse", conf_yes_no, acme.authorization_reuse,
+	    DEFAULT("yes")),
+	VALUE("external_account_required", conf_yes_no,
+	    acme.external_account_required, DEFAULT("no")),
+	PREFIXES("trusted_proxies", acme.trusted_proxies,
+	    acme.ntrusted_proxies),
+	END
+};
+
+static const struct conf_key policy_keys[] = {
+	PREFIXES("ip_identifiers", policy.ip_identifiers,
+	    policy.nip_identifiers),
+	VALUE("public_suffixes", conf_path, policy.public_suffixes,
+	    .optional = true),
+	VALUE("weak_keys", conf_path, policy.weak_keys, .optional = true),
+	END
+};
+
+#define LIMIT(keyword)	VALUE(#keyword, limit, limits.keyword, DEFAULT("none"))
+static const struct conf_key limits_keys[] = {
+	LIMIT(accounts_per_address),
+	LIMIT(orders_per_account),
+	LIMIT(orders_per_name),
+	LIMIT(orders_per_domain),
+	LIMIT(failures_per_name),
+	LIMIT(challenges_per_account),
+	VALUE("pending_per_account", conf_number, limits.pending_per_account,
+	    DEFAULT("0"), RANGE(0, 1000000)),
+	END
+};
+
+static const struct conf_key caa_zone_keys[] = {
+	IN(struct caa_zone, "name", domain, name),
+	IN(struct caa_zone, "policy", caa_policy, policy),
 	END
 };
 
@@ -80,20 +129,33 @@ static const struct conf_key validator_keys[] = {
 	    DEFAULT("80"), RANGE(1, 65535)),
 	VALUE("https_port", conf_number, validator.https_port,
 	    DEFAULT("443"), RANGE(1, 65535)),
+	VALUE("tls_alpn_port", conf_number, validator.tls_alpn_port,
+	    DEFAULT("443"), RANGE(1, 65535)),
 	VALUE("timeout", conf_milliseconds, validator.timeout_ms,
 	    DEFAULT("10s"), RANGE(1000, 60000)),
+	VALUE("retry_for", conf_milliseconds, validator.retry_for_ms,
+	    DEFAULT("0s"), RANGE(0, 600000)),
+	VALUE("retry_interval", conf_milliseconds,
+	    validator.retry_interval_ms, DEFAULT("5s"),
+	    RANGE(100, 60000)),
 	PREFIXES("allow", validator.allow, validator.nallow),
 	PREFIXES("deny", validator.deny, validator.ndeny),
 	STRINGS("caa_identities", domain, validator.caa_identities,
 	    .optional = true, RANGE(0, 16)),
+	ZONES("caa_zones", caa_zone_keys, validator.caa_zones,
+	    validator.ncaa_zones, struct caa_zone),
 	END
 };
 
 static const struct conf_key local_keys[] = {
-	{ .name = "name", .shape = CONF_VALUE, .parse = domain,
-	  .offset = offsetof(struct local_zone, name) },
-	{ .name = "address", .shape = CONF_VALUE, .parse = ip,
-	  .offset = offsetof(struct local_zone, address) },
+	IN(struct local_zone, "name", domain, name),
+	IN(struct local_zone, "address", ip, address),
+	END
+};
+
+static const struct conf_key zone_keys[] = {
+	IN(struct dns_zone, "name", domain, name),
+	IN(struct dns_zone, "address", address, address),
 	END
 };
 
@@ -102,10 +164,16 @@ static const struct conf_key resolver_keys[] = {
 	VALUE("forward", address, resolver.forward, .optional = true),
 	VALUE("trust_anchor", conf_path, resolver.trust_anchor,
 	    DEFAULT("/usr/share/dns/root.key")),
-	{ .name = "local", .shape = CONF_GROUPS, .keys = local_keys,
-	  .offset = offsetof(struct conf, resolver.local),
-	  .count = offsetof(struct conf, resolver.nlocal),
-	  .size = sizeof(struct local_zone), .optional = true, .max = 100 },
+	STRINGS("trust_anchors", conf_path, resolver.trust_anchors,
+	    .optional = true, RANGE(0, 16)),
+	STRINGS("insecure", domain, resolver.insecure, .optional = true,
+	    RANGE(0, 1000)),
+	ZONES("forward_zones", zone_keys, resolver.forward_zones,
+	    resolver.nforward_zones, struct dns_zone),
+	ZONES("stub_zones", zone_keys, resolver.stub_zones,
+	    resolver.nstub_zones, struct dns_zone),
+	ZONES("local", local_keys, resolver.local, resolver.nlocal,
+	    struct local_zone),
 	END
 };
 
@@ -142,6 +210,15 @@ static const struct conf_key publisher_keys[] = {
 	END
 };
 
+static const struct conf_key renew_keys[] = {
+	USER(renew),
+	VALUE("profile", conf_word, renew.profile, .optional = true),
+	VALUE("before", conf_seconds, renew.before, DEFAULT("30d"),
+	    RANGE(60, 3650 * 86400)),
+	VALUE("trust", conf_path, renew.trust, .optional = true),
+	END
+};
+
 static const struct conf_key keys[] = {
 	VALUE("base_url", origin_https, base_url),
 	VALUE("state_dir", conf_path, state_dir,
@@ -154,12 +231,15 @@ static const struct conf_key keys[] = {
 	VALUE("group", conf_word, group, DEFAULT("chancery")),
 	GROUP("database", database_keys),
 	GROUP("acme", acme_keys),
+	GROUP("policy", policy_keys),
+	GROUP("limits", limits_keys),
 	GROUP("validator", validator_keys),
 	GROUP("resolver", resolver_keys),
 	GROUP("probe", probe_keys),
 	GROUP("signer", signer_keys),
 	GROUP("token", token_keys),
 	GROUP("publisher", publisher_keys),
+	GROUP("renew", renew_keys),
 	END
 };
 
@@ -302,6 +382,70 @@ domain(const struct conf_key *key, const char *text, void *out, char *why)
 	return -1;
 }
 
+/* A challenge type (RFC 8555, 9.7.8) that the validator knows. */
+static int
+challenge(const struct conf_key *key, const char *text, void *out, char *why)
+{
+	static const char *const known[] = { "http-01", "dns-01",
+	    "tls-alpn-01", "dns-account-01" };
+	size_t	i;
+
+	for (i = 0; i < nitems(known); i++)
+		if (strcmp(known[i], text) == 0)
+			return conf_text(key, text, out, why);
+	snprintf(why, CONF_WHY_LEN, "must be a challenge type (http-01, "
+	    "dns-01, tls-alpn-01, dns-account-01)");
+	return -1;
+}
+
+/* "300/3h": a count and the time it is for. */
+static int
+limit(const struct conf_key *key, const char *text, void *out, char *why)
+{
+	static const struct conf_key count = { RANGE(1, 1000000) },
+	    window = { RANGE(1, 366 * 86400) };
+	struct limit	*l = out;
+	const char	*slash = strchr(text, '/');
+	int64_t		 seconds;
+
+	(void)key;
+	memset(l, 0, sizeof(*l));
+	if (strcmp(text, "none") == 0)
+		return 0;
+	if (slash != NULL && conf_number(&count, arena_strndup(conf_memory(),
+	    text, (size_t)(slash - text)), &l->count, why) == 0 &&
+	    conf_seconds(&window, slash + 1, &seconds, why) == 0) {
+		l->seconds = (unsigned)seconds;
+		return 0;
+	}
+	snprintf(why, CONF_WHY_LEN, "must be a count and a time (such as "
+	    "\"300/3h\"), or \"none\"");
+	return -1;
+}
+
+static int
+caa_policy(const struct conf_key *key, const char *text, void *out,
+    char *why)
+{
+	static const char *const words[] = {
+		[CAA_ENFORCE] = "enforce",
+		[CAA_TOLERATE] = "tolerate",
+		[CAA_OFF] = "off",
+	};
+	enum caa_policy	*policy = out;
+	size_t		 i;
+
+	(void)key;
+	for (i = 0; i < nitems(words); i++)
+		if (strcmp(words[i], text) == 0) {
+			*policy = (enum caa_policy)i;
+			return 0;
+		}
+	snprintf(why, CONF_WHY_LEN, "must be \"enforce\", \"tolerate\" or "
+	    "\"off\"");
+	return -1;
+}
+
 /* Defaults that follow from other values. */
 static void
 derive(struct conf *conf)
@@ -312,9 +456,12 @@ derive(struct conf *conf)
 
 	if (conf->acme.tls_certificate == NULL)
 		conf->acme.tls_certificate = arena_printf(a,
-		    "%s/listener.pem", conf->state_dir);
+		    "%s/listener/listener.pem", conf->state_dir);
 	if (conf->acme.tls_key == NULL)
-		conf->acme.tls_key = arena_printf(a, "%s/listener.key",
+		conf->acme.tls_key = arena_printf(a,
+		    "%s/listener/listener.key", conf->state_dir);
+	if (conf->renew.trust == NULL)
+		conf->renew.trust = arena_printf(a, "%s/root.pem",
 		    conf->state_dir);
 	len = name[0] == '[' ? strcspn(name, "]") + 1 : strcspn(name, ":");
 	if (conf->publisher.url == NULL)
@@ -334,6 +481,7 @@ conf_processes(const struct conf *conf,
 		{ "signer", conf->signer.user },
 		{ "token", conf->token.user },
 		{ "publisher", conf->publisher.user },
+		{ "renew", conf->renew.user },
 	};
 
 	memcpy(out, all, sizeof(all));

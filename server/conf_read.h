@@ -70,6 +70,7 @@ conf_parse conf_text;		/* const char * */
 conf_parse conf_path;		/* const char *: absolute */
 conf_parse conf_word;		/* const char *: letters, digits, "._-" */
 conf_parse conf_url;		/* const char *: http(s)://..., no blanks */
+conf_parse conf_yes_no;		/* bool: "yes" "no" */
 conf_parse conf_number;		/* unsigned, min..max */
 conf_parse conf_milliseconds;	/* unsigned, min..max: "250ms" "2s" "5m" */
 conf_parse conf_seconds;	/* int64_t, min..max: "30s" "12h" "90d" */

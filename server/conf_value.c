@@ -118,6 +118,20 @@ measure(const struct conf_key *key, const char *text, const struct unit *unit,
 }
 
 int
+conf_yes_no(const struct conf_key *key, const char *text, void *out,
+    char *why)
+{
+	bool	*value = out;
+
+	(void)key;
+	*value = strcmp(text, "yes") == 0;
+	if (*value || strcmp(text, "no") == 0)
+		return 0;
+	snprintf(why, CONF_WHY_LEN, "must be \"yes\" or \"no\"");
+	return -1;
+}
+
+int
 conf_number(const struct conf_key *key, const char *text, void *out, char *why)
 {
 	int64_t	value;

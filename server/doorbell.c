@@ -21,12 +21,18 @@
 /* The one that doorbell_ring() sends from; opened once, never closed. */
 static int ringer = -1;
 
-int
-doorbell_open(const struct conf *conf, const char *process)
+void
+doorbell_ringer(void)
 {
 	if (ringer == -1)
 		ringer = socket(AF_UNIX,
 		    SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+int
+doorbell_open(const struct conf *conf, const char *process)
+{
+	doorbell_ringer();
 	return proc_bind(conf, process, "bell", SOCK_DGRAM);
 }
 

@@ -13,6 +13,8 @@ struct conf;
 
 /* Our own bell, to poll for; -1 with a logged line. */
 int	doorbell_open(const struct conf *, const char *process);
+/* For those who only ring. */
+void	doorbell_ringer(void);
 /*
  * Take all rings that wait, after sleeping so that two calls lie at least
  * 2 ms apart: a thief at the bell cannot make us spin.
@@ -23,8 +25,8 @@ void	doorbell_take(int fd);
  * Returns true when rung.
  */
 bool	doorbell_wait(int fd, int ms);
-/* Ring another's; silent when nobody listens.  After doorbell_open(), then
- * from any thread. */
+/* Ring another's; silent when nobody listens.  After one of the first two,
+ * then from any thread. */
 void	doorbell_ring(const struct conf *, const char *process);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The GET of a validation: a socket that connects to the one address that
- * the validator allowed, each wait bounded by a deadline, and TLS where a
- * redirect went to https.  OpenSSL is first touched then: a child that asks
- * by plain HTTP, as nearly all do, never pays for it.
+ * The question of a validation: a socket that connects to the one address
+ * that the validator allowed, each wait bounded by a deadline, and TLS for
+ * tls-alpn-01 and where a redirect went to https.  OpenSSL is first touched
+ * then: a child that asks by plain HTTP never pays for it.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "alpn.h"
 #include "fetch.h"
 #include "http_get.h"
 #include "mem.h"
@@ -22,7 +23,7 @@
 
 #define PIECE	4096
 
-/* One GET under way. */
+/* One question under way. */
 struct get {
 	const struct probe_request	*request;
 	struct probe_reply		*reply;
@@ -140,29 +141,50 @@ dial(struct get *g)
 	return error != 0 ? end_connect(g, error) : note_peer(g);
 }
 
+/* What is offered by ALPN (RFC 7301, 3.1): one protocol, with its length. */
+static const char *const protocols[PROBE_KINDS] = {
+	[PROBE_GET] = "\x08http/1.1",
+	[PROBE_TLS_ALPN] = "\x0a" "acme-tls/1",
+};
+
+/* Any certificate will do: nobody builds a chain for it. */
+static int
+any_certificate(X509_STORE_CTX *store, void *arg)
+{
+	(void)store;
+	(void)arg;
+	return 1;
+}
+
 /*
- * For https, where a redirect asked for it: any certificate will do
- * (RFC 8555, 8.3), and an end without close_notify is an end.
+ * For https, where a redirect asked for it (RFC 8555, 8.3), and for
+ * tls-alpn-01, which wants TLS 1.2 (RFC 8737, 3).  An end without
+ * close_notify is an end.
  */
 static SSL_CTX *
-tls_context(void)
+tls_context(uint32_t kind)
 {
-	static const unsigned char	 alpn[] = "\x08http/1.1";
-	static SSL_CTX			*ctx;
+	static SSL_CTX	*made[PROBE_KINDS];
+	SSL_CTX		*ctx = made[kind];
+	const char	*alpn = protocols[kind];
 
 	if (ctx != NULL)
 		return ctx;
 	/* No configuration file may load an engine or provider here. */
 	OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-	ctx = SSL_CTX_new(TLS_client_method());
+	ctx = made[kind] = SSL_CTX_new(TLS_client_method());
 	if (ctx == NULL)
 		return NULL;
+	if (kind == PROBE_TLS_ALPN)
+		SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+	SSL_CTX_set_cert_verify_callback(ctx, any_certificate, NULL);
 	SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF |
 	    SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
 	    SSL_OP_NO_TICKET);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_alpn_protos(ctx, alpn, sizeof(alpn) - 1);
+	SSL_CTX_set_alpn_protos(ctx, (const unsigned char *)alpn,
+	    (unsigned)strlen(alpn));
 	return ctx;
 }
 
@@ -184,7 +206,7 @@ tls_wait(struct get *g, int rc, enum probe_outcome otherwise)
 static int
 shake_hands(struct get *g)
 {
-	SSL_CTX	*ctx = tls_context();
+	SSL_CTX	*ctx = tls_context(g->request->kind);
 	int	 rc;
 
 	if (ctx == NULL || (g->ssl = SSL_new(ctx)) == NULL ||
@@ -196,6 +218,25 @@ shake_hands(struct get *g)
 		if (tls_wait(g, rc, PROBE_TLS) == -1)
 			return -1;
 	return 0;
+}
+
+/* What the host showed; nothing is sent by it or to it any more. */
+static void
+note_handshake(struct get *g)
+{
+	const char		*want = protocols[PROBE_TLS_ALPN] + 1;
+	struct alpn_facts	*f = &g->reply->facts;
+	const unsigned char	*got;
+	X509			*leaf = SSL_get1_peer_certificate(g->ssl);
+	unsigned		 len;
+
+	f->version = (uint32_t)SSL_version(g->ssl);
+	SSL_get0_alpn_selected(g->ssl, &got, &len);
+	f->selected = len == strlen(want) && memcmp(got, want, len) == 0;
+	if (leaf != NULL)
+		alpn_take_apart(leaf, f);
+	X509_free(leaf);
+	g->reply->outcome = PROBE_ANSWER;
 }
 
 /* Some octets out; the number, or -1 with the outcome. */
@@ -321,9 +362,12 @@ fetch(const struct probe_request *q, struct probe_reply *r)
 
 	memset(r, 0, sizeof(*r));
 	http_response_init(&answer);
-	if (dial(&g) == 0 && (!q->hop.https || shake_hands(&g) == 0) &&
-	    ask(&g) == 0 && hear(&g, &answer) == 0)
-		report(&g, &answer);
+	if (dial(&g) == 0 && (!q->hop.https || shake_hands(&g) == 0)) {
+		if (q->kind == PROBE_TLS_ALPN)
+			note_handshake(&g);
+		else if (ask(&g) == 0 && hear(&g, &answer) == 0)
+			report(&g, &answer);
+	}
 	r->status = answer.status;
 	if (g.ssl != NULL)
 		SSL_free(g.ssl);

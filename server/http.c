@@ -19,11 +19,10 @@
 #include <unistd.h>
 
 #include <civetweb.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-
 #include "conf.h"
+#include "forwarded.h"
 #include "http.h"
+#include "http_tls.h"
 #include "json.h"
 #include "log.h"
 #include "problem.h"
@@ -48,7 +47,7 @@ struct seat {
 struct http {
 	struct http_config	 config;
 	struct mg_context	*mg;
-	SSL_CTX			*tls;
+	struct http_tls		*tls;		/* NULL: plain HTTP */
 	pthread_mutex_t		 lock;		/* of shares */
 	struct share		*shares;	/* one for each worker */
 	atomic_uint		 connections;
@@ -107,13 +106,16 @@ connection_opened(const struct mg_connection *conn, void **data)
 static bool
 seat_take(struct http *h, const struct mg_connection *conn)
 {
+	const char *peer = mg_get_request_info(conn)->remote_addr;
 	struct seat *seat = mg_get_user_connection_data(conn);
 	unsigned char key[ADDRESS_LEN];
 	bool over = false;
 
-	if (seat == NULL || seat->share != NULL)
+	/* A proxy's connections are those of many. */
+	if (seat == NULL || seat->share != NULL || forwarded_trusts(
+	    h->config.proxies, h->config.nproxies, peer))
 		return true;
-	address_key(mg_get_request_info(conn)->remote_addr, key);
+	address_key(peer, key);
 	pthread_mutex_lock(&h->lock);
 	seat->share = share_find(h, key);
 	if (seat->share != NULL)
@@ -338,9 +340,36 @@ body_discard(struct mg_connection *conn, struct arena *arena)
 		mg_read(conn, arena_alloc(arena, DISCARD_MAX), DISCARD_MAX);
 }
 
-static void
-request_init(struct http_request *req, const struct mg_connection *conn,
+/* All fields of that name are one list (RFC 9110, 5.3). */
+static const char *
+forwarded_for(const struct mg_request_info *ri, struct arena *arena)
+{
+	struct buf list;
+	int i;
+
+	buf_init(&list, arena);
+	for (i = 0; i < ri->num_headers; i++)
+		if (strcasecmp(ri->http_headers[i].name,
+		    "X-Forwarded-For") == 0)
+			buf_printf(&list, "%s,", ri->http_headers[i].value);
+	return list.len == 0 ? NULL : (const char *)list.data;
+}
+
+/* Whose limits this request counts for. */
+static const char *
+client_address(const struct http *h, const struct mg_request_info *ri,
     struct arena *arena)
+{
+	char *out = arena_alloc(arena, FORWARDED_TEXT);
+
+	forwarded_address(h->config.proxies, h->config.nproxies,
+	    ri->remote_addr, forwarded_for(ri, arena), out);
+	return out;
+}
+
+static void
+request_init(struct http_request *req, const struct http *h,
+    const struct mg_connection *conn, struct arena *arena)
 {
 	const struct mg_request_info *ri = mg_get_request_info(conn);
 
@@ -350,6 +379,7 @@ request_init(struct http_request *req, const struct mg_connection *conn,
 	req->method = ri->request_method;
 	req->path = ri->local_uri_raw == NULL ? "" : ri->local_uri_raw;
 	req->query = ri->query_string;
+	req->address = client_address(h, ri, arena);
 	req->body = "";
 }
 
@@ -386,7 +416,7 @@ serve(struct mg_connection *conn)
 
 	atomic_fetch_add(&h->requests, 1);
 	arena = arena_new(ARENA_MAX);
-	request_init(&req, conn, arena);
+	request_init(&req, h, conn, arena);
 	reply_init(&reply, arena);
 	if (admit(h, conn, &req, &reply, &p) == -1) {
 		http_problem(&reply, &p);
@@ -439,64 +469,6 @@ message_drop(const struct mg_connection *conn, const char *text)
 	return 1;
 }
 
-/* --------------------------------------------------------------------- TLS */
-
-/* RFC 7301, 3.2: HTTP/1.1, or an alert to who offers only other protocols. */
-static int
-alpn_select(SSL *ssl, const unsigned char **out, unsigned char *outlen,
-    const unsigned char *in, unsigned inlen, void *arg)
-{
-	static const unsigned char http11[] = "\x08http/1.1";
-
-	(void)ssl;
-	(void)arg;
-	if (SSL_select_next_proto((unsigned char **)out, outlen, http11,
-	    sizeof(http11) - 1, in, inlen) != OPENSSL_NPN_NEGOTIATED)
-		return SSL_TLSEXT_ERR_ALERT_FATAL;
-	return SSL_TLSEXT_ERR_OK;
-}
-
-static const char *
-tls_why(void)
-{
-	unsigned long e = ERR_peek_error();
-
-	/* The first of the queue is the cause of the others. */
-	if (ERR_SYSTEM_ERROR(e))
-		return strerror(ERR_GET_REASON(e));
-	return ERR_reason_error_string(e) == NULL ? "no PEM data" :
-	    ERR_reason_error_string(e);
-}
-
-static SSL_CTX *
-tls_new(const struct http_config *c)
-{
-	static const unsigned char context[] = "chancery";
-	SSL_CTX *tls;
-
-	tls = SSL_CTX_new(TLS_server_method());
-	if (tls == NULL ||
-	    SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_session_id_context(tls, context,
-	    sizeof(context) - 1) != 1)
-		die(EXIT_FAILED, "OpenSSL does not do TLS: %s", tls_why());
-	SSL_CTX_set_options(tls, SSL_OP_NO_RENEGOTIATION |
-	    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-	    SSL_OP_IGNORE_UNEXPECTED_EOF);
-	SSL_CTX_set_alpn_select_cb(tls, alpn_select, NULL);
-	ERR_clear_error();
-	if (SSL_CTX_use_certificate_chain_file(tls, c->tls_certificate) != 1)
-		die(EXIT_OPERATOR, "cannot use the TLS certificate %s: %s; "
-		    "it must be a PEM chain, leaf first", c->tls_certificate,
-		    tls_why());
-	if (SSL_CTX_use_PrivateKey_file(tls, c->tls_key, SSL_FILETYPE_PEM) !=
-	    1 || SSL_CTX_check_private_key(tls) != 1)
-		die(EXIT_OPERATOR, "cannot use the TLS key %s: %s; it must "
-		    "be the PEM key of %s", c->tls_key, tls_why(),
-		    c->tls_certificate);
-	return tls;
-}
-
 /* CivetWeb asks at its start, and at its end whether to free it. */
 static int
 tls_give(void **out, void *user)
@@ -505,7 +477,7 @@ tls_give(void **out, void *user)
 
 	if (h->tls == NULL)
 		return 0;
-	*out = h->tls;
+	*out = http_tls_context(h->tls);
 	return 1;
 }
 
@@ -630,11 +602,14 @@ http_start(const struct http_config *config)
 		die(EXIT_FAILED, "CivetWeb was built without TLS or IPv6; "
 		    "run configure again");
 	if (config->tls_key != NULL)
-		h->tls = tls_new(config);
+		h->tls = http_tls_new(config->tls_certificate,
+		    config->tls_key);
 	ports = ports_print(config);
 	stacks_set();
 	context_start(h, ports);
 	free(ports);
+	if (h->tls != NULL)
+		http_tls_watch(h->tls);
 	return h;
 }
 
@@ -653,7 +628,7 @@ http_stop(struct http *h, unsigned drain_ms)
 	}
 	mg_stop(h->mg);
 	mg_exit_library();
-	SSL_CTX_free(h->tls);
+	http_tls_free(h->tls);
 	pthread_mutex_destroy(&h->lock);
 	free(h->shares);
 	free(h);

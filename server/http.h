@@ -13,6 +13,7 @@
 #include "mem.h"
 
 struct http;
+struct prefix;
 struct problem;
 
 struct http_request {
@@ -20,6 +21,9 @@ struct http_request {
 	const char	*method;	/* "GET"; NULL when unreadable */
 	const char	*path;		/* as sent, nothing decoded */
 	const char	*query;		/* behind "?", or NULL */
+	const char	*address;	/* of the client: the peer's or, from
+					   a trusted proxy, the last one of
+					   X-Forwarded-For that is none */
 	const void	*body;
 	size_t		 body_len;
 	const void	*connection;	/* for http_request_header() */
@@ -41,7 +45,10 @@ struct http_config {
 	const char		 *tls_certificate;	/* PEM chain; NULL: */
 	const char		 *tls_key;		/* plain HTTP */
 	unsigned		  workers;	/* threads = connections */
-	unsigned		  per_address;	/* connections of one host */
+	unsigned		  per_address;	/* connections of one host,
+						   but of a trusted proxy */
+	const struct prefix	 *proxies;	/* the trusted ones */
+	size_t			  nproxies;
 	size_t			  body_max;	/* octets; more is a 413 */
 	/* Called in many threads at once. */
 	void	(*handler)(const struct http_request *, struct http_reply *);

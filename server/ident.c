@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Identifiers of type dns.  Form first (malformed), then policy
+ * Identifiers of types dns and ip.  Form first (malformed), then policy
  * (rejectedIdentifier): what has the form of a name may still be one that
  * nobody can prove to hold.  The public suffix list is loaded before main(),
  * while its file can still be reached, and only read afterwards.
  */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <idn2.h>
 #include <libpsl.h>
 
+#include "conf.h"
 #include "ident.h"
 #include "mem.h"
 #include "problem.h"
@@ -26,6 +30,18 @@ load_suffixes(void)
 	suffixes = psl_latest(NULL);
 	if (suffixes == NULL)
 		suffixes = psl_builtin();
+}
+
+int
+ident_suffixes(const char *file)
+{
+	psl_ctx_t *other = psl_load_file(file);
+
+	if (other == NULL)
+		return -1;
+	psl_free((psl_ctx_t *)(uintptr_t)suffixes);
+	suffixes = other;
+	return 0;
 }
 
 /* Names below these cannot be held in the public or in a private DNS. */
@@ -152,24 +168,26 @@ policy_check(const char *name, struct problem *p)
 	return 0;
 }
 
-int
-ident_parse(const char *type, const char *value, struct ident *ident,
-    struct problem *p)
-{
-	size_t i, len;
+static char own_host[IDENT_MAX + 1];	/* of base_url; "" before it is told */
 
-	memset(ident, 0, sizeof(*ident));
-	if (type == NULL || value == NULL)
-		return problem(p, PR_MALFORMED, "RFC 8555, 7.1.3: an "
-		    "identifier has a type and a value, both strings");
-	if (strcmp(type, "dns") != 0)
-		return problem(p, PR_UNSUPPORTED_IDENTIFIER, "RFC 8555, 7.4: "
-		    "identifiers of type \"%.32s\" are not supported", type);
-	len = strlen(value);
+void
+ident_own(const char *base_url)
+{
+	const char *host = base_url + strlen("https://");
+
+	snprintf(own_host, sizeof(own_host), "%.*s",
+	    (int)strcspn(host, ":/"), host);
+}
+
+static int
+name_parse(const char *value, struct ident *ident, struct problem *p)
+{
+	struct problem unheard = { 0 };
+	size_t i, len = strlen(value);
+
 	if (len > IDENT_MAX)
 		return problem(p, PR_MALFORMED, "RFC 1035, 2.3.4: a name has "
 		    "%d octets at most", IDENT_MAX);
-	ident->type = "dns";
 	ident->wildcard = strncmp(value, "*.", 2) == 0;
 	if (ident->wildcard) {
 		value += 2;
@@ -180,7 +198,179 @@ ident_parse(const char *type, const char *value, struct ident *ident,
 		    (char)(value[i] - 'A' + 'a') : value[i];
 	if (form_check(ident->value, p) == -1)
 		return -1;
+	if (!ident->wildcard && strcmp(ident->value, own_host) == 0) {
+		ident->own = policy_check(ident->value, &unheard) == -1;
+		return 0;
+	}
 	return policy_check(ident->value, p);
+}
+
+/* --------------------------------------------------------------- addresses */
+
+/* No single host: nobody, all, a group, or an IPv4 host in disguise. */
+static bool
+is_no_host(const unsigned char *octets, size_t len)
+{
+	static const unsigned char zero[16],
+	    mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (len == 4)
+		return octets[0] == 0 || octets[0] >= 240 ||
+		    (octets[0] & 0xf0) == 224;
+	if (memcmp(octets, mapped, 12) == 0 || octets[0] == 0xff)
+		return true;
+	/* ::/96 (RFC 4291, 2.5.5.1), of which only ::1 is one. */
+	return memcmp(octets, zero, 12) == 0 &&
+	    (memcmp(octets, zero, 15) != 0 || octets[15] != 1);
+}
+
+size_t
+ident_octets(const struct ident *ident, unsigned char out[16])
+{
+	if (strcmp(ident->type, "ip") != 0)
+		return 0;
+	if (inet_pton(AF_INET, ident->value, out) == 1)
+		return 4;
+	return inet_pton(AF_INET6, ident->value, out) == 1 ? 16 : 0;
+}
+
+/* glibc prints what RFC 5952, 4 asks for. */
+int
+ident_from_octets(const unsigned char *octets, size_t len,
+    struct ident *ident)
+{
+	memset(ident, 0, sizeof(*ident));
+	ident->type = "ip";
+	if (len != 4 && len != 16)
+		return -1;
+	if (inet_ntop(len == 4 ? AF_INET : AF_INET6, octets, ident->value,
+	    sizeof(ident->value)) == NULL)
+		return -1;
+	return 0;
+}
+
+/* RFC 8738, 3: dotted quad (RFC 1123, 2.1) or the text of RFC 5952. */
+static int
+address_parse(const char *value, struct ident *ident, struct problem *p)
+{
+	unsigned char octets[16];
+	bool four;
+
+	four = inet_pton(AF_INET, value, octets) == 1;
+	if (!four && inet_pton(AF_INET6, value, octets) != 1)
+		return problem(p, PR_MALFORMED, "RFC 8738, 3: this is not "
+		    "the text of an IP address");
+	if (ident_from_octets(octets, four ? 4 : 16, ident) == -1 ||
+	    (strcmp(ident->value, value) != 0 &&
+	    strchr(ident->value, '.') == NULL))
+		return problem(p, PR_MALFORMED, "RFC 5952, 4: the address is "
+		    "written \"%s\"", ident->value);
+	if (is_no_host(octets, four ? 4 : 16))
+		return problem(p, PR_REJECTED_IDENTIFIER, "RFC 6890: no "
+		    "certificates for an address that is not a host's own");
+	return 0;
+}
+
+static bool
+prefix_holds(const struct prefix *p, const unsigned char addr[16])
+{
+	unsigned char mask = (unsigned char)(0xff00 >> p->bits % 8);
+
+	return memcmp(p->addr, addr, p->bits / 8) == 0 &&
+	    (p->bits % 8 == 0 ||
+	    ((p->addr[p->bits / 8] ^ addr[p->bits / 8]) & mask) == 0);
+}
+
+bool
+ident_within(const struct ident *ident, const struct prefix *prefixes,
+    size_t n)
+{
+	unsigned char octets[16], addr[16] = { [10] = 0xff, 0xff };
+	size_t i, len = ident_octets(ident, octets);
+
+	if (len == 0)
+		return false;
+	memcpy(addr + sizeof(addr) - len, octets, len);
+	for (i = 0; i < n; i++) {
+		if ((len == 16 || prefixes[i].bits >= 96) &&
+		    prefix_holds(&prefixes[i], addr))
+			return true;
+	}
+	return false;
+}
+
+/* RFC 3596, 2.5 and RFC 1035, 3.5 */
+int
+ident_reverse(const struct ident *ident, char out[IDENT_MAX + 1])
+{
+	unsigned char octets[16];
+	size_t i, len = ident_octets(ident, octets), at = 0;
+
+	for (i = len; i-- > 0; ) {
+		if (len == 4)
+			at += (size_t)snprintf(out + at, IDENT_MAX + 1 - at,
+			    "%u.", octets[i]);
+		else
+			at += (size_t)snprintf(out + at, IDENT_MAX + 1 - at,
+			    "%x.%x.", octets[i] & 15, octets[i] >> 4);
+	}
+	if (len == 0)
+		return -1;
+	snprintf(out + at, IDENT_MAX + 1 - at, "%s",
+	    len == 4 ? "in-addr.arpa" : "ip6.arpa");
+	return 0;
+}
+
+/* ------------------------------------------------------------------- types */
+
+static const struct {
+	const char	*type;
+	int		(*parse)(const char *, struct ident *,
+			    struct problem *);
+} types[] = {
+	{ "dns", name_parse },
+	{ "ip", address_parse },
+};
+
+bool
+ident_known(const char *type)
+{
+	size_t i;
+
+	for (i = 0; i < nitems(types); i++)
+		if (strcmp(types[i].type, type) == 0)
+			return true;
+	return false;
+}
+
+int
+ident_parse(const char *type, const char *value, struct ident *ident,
+    struct problem *p)
+{
+	size_t i;
+
+	memset(ident, 0, sizeof(*ident));
+	if (type == NULL || value == NULL)
+		return problem(p, PR_MALFORMED, "RFC 8555, 7.1.3: an "
+		    "identifier has a type and a value, both strings");
+	for (i = 0; i < nitems(types); i++) {
+		if (strcmp(types[i].type, type) != 0)
+			continue;
+		ident->type = types[i].type;
+		return types[i].parse(value, ident, p);
+	}
+	return problem(p, PR_UNSUPPORTED_IDENTIFIER, "RFC 8555, 7.4: "
+	    "identifiers of type \"%.32s\" are not supported", type);
+}
+
+const char *
+ident_registered(const struct ident *ident)
+{
+	const char *domain = NULL;
+
+	if (strcmp(ident->type, "dns") == 0)
+		domain = psl_registrable_domain(suffixes, ident->value);
+	return domain == NULL ? ident->value : domain;
 }
 
 int

@@ -238,6 +238,26 @@ print_value(struct buf *b, const json_t *value)
 	}
 }
 
+bool
+json_exact(const json_t *v)
+{
+	const char *name;
+	json_t *value;
+	size_t i;
+
+	if (json_is_real(v) || (json_is_integer(v) &&
+	    (json_integer_value(v) > INTEGER_MAX ||
+	    json_integer_value(v) < -INTEGER_MAX)))
+		return false;
+	json_array_foreach(v, i, value)
+		if (!json_exact(value))
+			return false;
+	json_object_foreach((json_t *)v, name, value)
+		if (!json_exact(value))
+			return false;
+	return true;
+}
+
 char *
 json_canonical(struct arena *a, const json_t *value, size_t *len)
 {

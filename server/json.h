@@ -6,6 +6,7 @@
 #ifndef CHANCERY_JSON_H
 #define CHANCERY_JSON_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <jansson.h>
 
@@ -20,6 +21,8 @@ struct arena;
  */
 json_t	*json_read_object(const void *text, size_t len, const char **why);
 
+/* Can it be printed canonically: no real numbers, no great integers? */
+bool	json_exact(const json_t *);
 /*
  * Print canonically (RFC 8785).  The value must hold no real numbers and
  * integers of at most 53 bits: ours never do, so a breach is an assertion.

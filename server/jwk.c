@@ -10,17 +10,31 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
+#include <openssl/x509.h>
 
 #include "jws.h"
 #include "json.h"
+#include "log.h"
 #include "mem.h"
 #include "problem.h"
 
-#define P256_LEN	32	/* octets of x, of y */
+#define COORDINATE_MAX	66	/* octets of x, of y: those of P-521 */
+#define ED25519_LEN	32
 #define RSA_BITS_MIN	2048
 #define RSA_BITS_MAX	8192
 #define RSA_E_MIN	65537
 #define RSA_E_LEN_MAX	8
+
+/* One kind of key, one algorithm: neither can be used with another's. */
+struct key_kind {
+	const char	*kty;
+	const char	*crv;		/* NULL: RSA */
+	const char	*alg;
+	const char	*group;		/* OpenSSL's name for it */
+	size_t		 len;		/* octets of x, of y */
+	int		(*parse)(struct arena *, const struct key_kind *,
+			    const json_t *, struct jwk *, struct problem *);
+};
 
 /* A base64url member of a key; `octets` holds its `len` octets. */
 struct number {
@@ -64,23 +78,24 @@ pkey_make(const char *type, OSSL_PARAM_BLD *bld, EVP_PKEY **out)
 	return rc;
 }
 
-/* The point must lie on the curve; P-256 has no other subgroup. */
+/* The point must lie on the curve; none of them has another subgroup. */
 static int
-ec_make(const struct number *x, const struct number *y, EVP_PKEY **out)
+ec_make(const struct key_kind *kind, const struct number *x,
+    const struct number *y, EVP_PKEY **out)
 {
-	unsigned char point[1 + 2 * P256_LEN];
+	unsigned char point[1 + 2 * COORDINATE_MAX];
 	EVP_PKEY_CTX *ctx;
 	OSSL_PARAM_BLD *bld;
 	int rc = -1;
 
 	point[0] = POINT_CONVERSION_UNCOMPRESSED;
-	memcpy(point + 1, x->octets, P256_LEN);
-	memcpy(point + 1 + P256_LEN, y->octets, P256_LEN);
+	memcpy(point + 1, x->octets, kind->len);
+	memcpy(point + 1 + kind->len, y->octets, kind->len);
 	bld = OSSL_PARAM_BLD_new();
 	if (bld == NULL || OSSL_PARAM_BLD_push_utf8_string(bld,
-	    OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) != 1 ||
+	    OSSL_PKEY_PARAM_GROUP_NAME, kind->group, 0) != 1 ||
 	    OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY,
-	    point, sizeof(point)) != 1) {
+	    point, 1 + 2 * kind->len) != 1) {
 		OSSL_PARAM_BLD_free(bld);
 		return -1;
 	}
@@ -95,27 +110,84 @@ ec_make(const struct number *x, const struct number *y, EVP_PKEY **out)
 
 /* RFC 7518, 6.2.1 */
 static int
-ec_parse(struct arena *a, const json_t *key, struct jwk *jwk,
-    struct problem *p)
+ec_parse(struct arena *a, const struct key_kind *kind, const json_t *key,
+    struct jwk *jwk, struct problem *p)
 {
 	struct number x, y;
-	const char *crv;
 
-	crv = json_member_string(key, "crv");
-	if (crv == NULL || strcmp(crv, "P-256") != 0)
-		return problem(p, PR_BAD_PUBLIC_KEY, "RFC 7518, 3.4: the "
-		    "curve must be P-256");
 	if (number_read(a, key, "x", &x, p) == -1 ||
 	    number_read(a, key, "y", &y, p) == -1)
 		return -1;
-	if (x.len != P256_LEN || y.len != P256_LEN)
+	if (x.len != kind->len || y.len != kind->len)
 		return problem(p, PR_BAD_PUBLIC_KEY, "RFC 7518, 6.2.1.2: x "
-		    "and y must be of 32 octets");
-	if (ec_make(&x, &y, &jwk->pkey) == -1)
+		    "and y must be of %zu octets", kind->len);
+	if (ec_make(kind, &x, &y, &jwk->pkey) == -1)
 		return problem(p, PR_BAD_PUBLIC_KEY, "RFC 7518, 6.2.1: x and "
-		    "y are not a point on P-256");
-	jwk->canonical = arena_printf(a, "{\"crv\":\"P-256\",\"kty\":\"EC\","
-	    "\"x\":\"%s\",\"y\":\"%s\"}", x.text, y.text);
+		    "y are not a point on %s", kind->crv);
+	jwk->canonical = arena_printf(a, "{\"crv\":\"%s\",\"kty\":\"EC\","
+	    "\"x\":\"%s\",\"y\":\"%s\"}", kind->crv, x.text, y.text);
+	return 0;
+}
+
+/*
+ * RFC 8037, 2.  A point of small order signs anything: OpenSSL takes such a
+ * key, and its owner could deny a signature, so it is not one of ours.
+ */
+static int
+ed25519_check(struct arena *a, const struct number *x, struct problem *p)
+{
+	/* y of the points whose order divides 8, sign bit cleared; 0 and 1
+	 * and -1, and p and p + 1 in place of 0 and 1. */
+	static const char *const small[] = {
+		"0000000000000000000000000000000000000000000000000000000000"
+		    "000000",
+		"0100000000000000000000000000000000000000000000000000000000"
+		    "000000",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+		    "ffff7f",
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+		    "ffff7f",
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+		    "ffff7f",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d"
+		    "53fc05",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792"
+		    "ac037a",
+	};
+	unsigned char y[ED25519_LEN];
+	const char *text;
+	size_t i;
+
+	memcpy(y, x->octets, sizeof(y));
+	y[ED25519_LEN - 1] &= 0x7f;
+	text = hex_encode(a, y, sizeof(y));
+	for (i = 0; i < nitems(small); i++)
+		if (strcmp(text, small[i]) == 0)
+			return problem(p, PR_BAD_PUBLIC_KEY, "RFC 8032, 5.1: "
+			    "the point is of small order");
+	return 0;
+}
+
+static int
+okp_parse(struct arena *a, const struct key_kind *kind, const json_t *key,
+    struct jwk *jwk, struct problem *p)
+{
+	struct number x;
+
+	if (number_read(a, key, "x", &x, p) == -1)
+		return -1;
+	if (x.len != kind->len)
+		return problem(p, PR_BAD_PUBLIC_KEY, "RFC 8037, 2: x must be "
+		    "of %zu octets", kind->len);
+	if (ed25519_check(a, &x, p) == -1)
+		return -1;
+	jwk->pkey = EVP_PKEY_new_raw_public_key_ex(NULL, kind->group, NULL,
+	    x.octets, x.len);
+	if (jwk->pkey == NULL)
+		return problem(p, PR_BAD_PUBLIC_KEY, "RFC 8037, 2: x is not "
+		    "a key for %s", kind->crv);
+	jwk->canonical = arena_printf(a, "{\"crv\":\"%s\",\"kty\":\"OKP\","
+	    "\"x\":\"%s\"}", kind->crv, x.text);
 	return 0;
 }
 
@@ -181,11 +253,12 @@ rsa_check(const struct number *n, const struct number *e, struct problem *p)
 
 /* RFC 7518, 6.3.1 */
 static int
-rsa_parse(struct arena *a, const json_t *key, struct jwk *jwk,
-    struct problem *p)
+rsa_parse(struct arena *a, const struct key_kind *kind, const json_t *key,
+    struct jwk *jwk, struct problem *p)
 {
 	struct number n, e;
 
+	(void)kind;
 	if (number_read(a, key, "n", &n, p) == -1 ||
 	    number_read(a, key, "e", &e, p) == -1 ||
 	    rsa_check(&n, &e, p) == -1)
@@ -198,16 +271,45 @@ rsa_parse(struct arena *a, const json_t *key, struct jwk *jwk,
 	return 0;
 }
 
-/* One key type, one algorithm: neither can be used with another's. */
-static const struct key_type {
-	const char	*kty;
-	const char	*alg;
-	int		(*parse)(struct arena *, const json_t *, struct jwk *,
-			    struct problem *);
-} key_types[] = {
-	{ "EC", "ES256", ec_parse },
-	{ "RSA", "RS256", rsa_parse },
+static const struct key_kind key_kinds[] = {
+	{ "EC", "P-256", "ES256", "prime256v1", 32, ec_parse },
+	{ "EC", "P-384", "ES384", "secp384r1", 48, ec_parse },
+	{ "EC", "P-521", "ES512", "secp521r1", COORDINATE_MAX, ec_parse },
+	{ "OKP", "Ed25519", "EdDSA", "ED25519", ED25519_LEN, okp_parse },
+	{ "RSA", NULL, "RS256", NULL, 0, rsa_parse },
 };
+
+/* By type and curve; NULL with the problem. */
+static const struct key_kind *
+kind_find(const json_t *key, struct problem *p)
+{
+	const char *kty = json_member_string(key, "kty");
+	const char *crv = json_member_string(key, "crv");
+	bool known = false;
+	size_t i;
+
+	if (kty == NULL) {
+		problem(p, PR_BAD_PUBLIC_KEY,
+		    "RFC 7517, 4.1: \"kty\" is missing or not a string");
+		return NULL;
+	}
+	for (i = 0; i < nitems(key_kinds); i++) {
+		if (strcmp(key_kinds[i].kty, kty) != 0)
+			continue;
+		known = true;
+		if (key_kinds[i].crv == NULL || (crv != NULL &&
+		    strcmp(key_kinds[i].crv, crv) == 0))
+			return &key_kinds[i];
+	}
+	if (known)
+		problem(p, PR_BAD_PUBLIC_KEY, "RFC 8555, 6.2: keys of type "
+		    "%.32s on the curve \"%.32s\" are not supported", kty,
+		    crv == NULL ? "" : crv);
+	else
+		problem(p, PR_BAD_PUBLIC_KEY, "RFC 8555, 6.2: keys of type "
+		    "\"%.32s\" are not supported", kty);
+	return NULL;
+}
 
 /* What says something about the key without being part of it. */
 static int
@@ -243,30 +345,18 @@ int
 jwk_parse(struct arena *a, const json_t *key, struct jwk *jwk,
     struct problem *p)
 {
-	const struct key_type *found = NULL;
-	const char *kty;
-	size_t i;
+	const struct key_kind *kind;
 	int rc;
 
 	memset(jwk, 0, sizeof(*jwk));
-	kty = json_member_string(key, "kty");
-	if (kty == NULL)
-		return problem(p, PR_BAD_PUBLIC_KEY,
-		    "RFC 7517, 4.1: \"kty\" is missing or not a string");
-	for (i = 0; i < nitems(key_types); i++) {
-		if (strcmp(key_types[i].kty, kty) == 0)
-			found = &key_types[i];
-	}
-	if (found == NULL)
-		return problem(p, PR_BAD_PUBLIC_KEY, "RFC 8555, 6.2: keys of "
-		    "type \"%.32s\" are not supported", kty);
-	if (check_members(key, found->alg, p) == -1)
+	kind = kind_find(key, p);
+	if (kind == NULL || check_members(key, kind->alg, p) == -1)
 		return -1;
-	rc = found->parse(a, key, jwk, p);
+	rc = kind->parse(a, kind, key, jwk, p);
 	ERR_clear_error();
 	if (rc == -1)
 		return -1;
-	jwk->alg = found->alg;
+	jwk->alg = kind->alg;
 	sha256(jwk->canonical, strlen(jwk->canonical), jwk->thumbprint);
 	return 0;
 }
@@ -297,4 +387,17 @@ jwk_clear(struct jwk *jwk)
 {
 	EVP_PKEY_free(jwk->pkey);
 	jwk->pkey = NULL;
+}
+
+void
+jwk_spki_hash(const struct jwk *jwk, unsigned char out[DIGEST_LEN])
+{
+	unsigned char *der = NULL;
+	int len;
+
+	len = i2d_PUBKEY(jwk->pkey, &der);
+	if (len <= 0)
+		die(EXIT_FAILED, "OpenSSL cannot encode a public key");
+	sha256(der, (size_t)len, out);
+	OPENSSL_free(der);
 }

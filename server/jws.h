@@ -23,7 +23,7 @@ struct problem;
 /* A public key and the only algorithm it may be used with. */
 struct jwk {
 	EVP_PKEY	*pkey;
-	const char	*alg;		/* "ES256", "RS256" */
+	const char	*alg;		/* "ES256", "EdDSA", "RS256"... */
 	char		*canonical;	/* RFC 7638, 3: members in order */
 	unsigned char	 thumbprint[DIGEST_LEN];
 };
@@ -56,8 +56,37 @@ void	jws_clear(struct jws *);
 int	jws_verify(const struct jws *, const struct jwk *, struct problem *);
 
 /*
- * Parse and judge an account key: EC P-256 for ES256, RSA 2048-8192 with an
- * odd exponent above 2^16 for RS256; badPublicKey says what is wrong.
+ * A JWS inside the payload of another has no nonce, and the url of that one.
+ * A binding (RFC 8555, 7.3.4) has a MAC and a kid, a key change (7.3.5) the
+ * new key and its signature.
+ */
+enum jws_inner {
+	JWS_BINDING,		/* HS256, HS384, HS512; kid */
+	JWS_KEY_CHANGE		/* as an account's; jwk */
+};
+
+/* The same for such a one; `body` is the object.  jws_clear() it as well. */
+int	jws_parse_inner(struct arena *, const json_t *body, enum jws_inner,
+	    const char *url, struct jws *, struct problem *);
+/*
+ * externalAccountBinding of a newAccount to `url` under `key`: all but the
+ * MAC, which the token knows (RFC 8555, 7.3.4).  jws_clear() it.
+ */
+int	jws_binding(struct arena *, const json_t *body, const char *url,
+	    const struct jwk *key, struct jws *, struct problem *);
+/*
+ * The payload of a keyChange to `url` by the account with the URL `account`
+ * and the thumbprint `old`: form, signature and content (RFC 8555, 7.3.5).
+ * The new key is in *key; jwk_clear() it in both cases.
+ */
+int	jws_key_change(struct arena *, const json_t *body, const char *url,
+	    const char *account, const unsigned char old[DIGEST_LEN],
+	    struct jwk *key, struct problem *);
+
+/*
+ * Parse and judge an account key: EC P-256, P-384 or P-521 for ES256, ES384
+ * or ES512, Ed25519 for EdDSA (RFC 8037), RSA 2048-8192 with an odd exponent
+ * above 2^16 for RS256; badPublicKey says what is wrong.
  * Call jwk_clear() in both cases.
  */
 int	jwk_parse(struct arena *, const json_t *, struct jwk *,
@@ -66,5 +95,7 @@ int	jwk_parse(struct arena *, const json_t *, struct jwk *,
 int	jwk_parse_text(struct arena *, const char *canonical, struct jwk *,
 	    struct problem *);
 void	jwk_clear(struct jwk *);
+/* SHA-256 of its SubjectPublicKeyInfo. */
+void	jwk_spki_hash(const struct jwk *, unsigned char out[DIGEST_LEN]);
 
 #endif

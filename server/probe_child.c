@@ -55,7 +55,7 @@ next_request(int fd, struct probe_request *q)
 	do
 		n = recv(fd, q, sizeof(*q), MSG_TRUNC);
 	while (n == -1 && errno == EINTR);
-	if (n != (ssize_t)sizeof(*q))
+	if (n != (ssize_t)sizeof(*q) || q->kind >= PROBE_KINDS)
 		return -1;
 	q->hop.host[sizeof(q->hop.host) - 1] = '\0';
 	q->hop.target[sizeof(q->hop.target) - 1] = '\0';

@@ -24,6 +24,7 @@ static const struct {
 	[PR_NONE] = { "about:blank", 200 },
 	[PR_ACCOUNT_DOES_NOT_EXIST] = { URN_PREFIX "accountDoesNotExist",
 	    400 },
+	[PR_ALREADY_REPLACED] = { URN_PREFIX "alreadyReplaced", 409 },
 	[PR_BAD_CSR] = { URN_PREFIX "badCSR", 400 },
 	[PR_BAD_NONCE] = { URN_PREFIX "badNonce", 400 },
 	[PR_BAD_PUBLIC_KEY] = { URN_PREFIX "badPublicKey", 400 },
@@ -33,8 +34,11 @@ static const struct {
 	[PR_COMPOUND] = { URN_PREFIX "compound", 400 },
 	[PR_CONNECTION] = { URN_PREFIX "connection", 400 },
 	[PR_DNS] = { URN_PREFIX "dns", 400 },
+	[PR_EXTERNAL_ACCOUNT_REQUIRED] = { URN_PREFIX
+	    "externalAccountRequired", 403 },
 	[PR_INCORRECT_RESPONSE] = { URN_PREFIX "incorrectResponse", 403 },
 	[PR_INVALID_CONTACT] = { URN_PREFIX "invalidContact", 400 },
+	[PR_INVALID_PROFILE] = { URN_PREFIX "invalidProfile", 400 },
 	[PR_MALFORMED] = { URN_PREFIX "malformed", 400 },
 	[PR_ORDER_NOT_READY] = { URN_PREFIX "orderNotReady", 403 },
 	[PR_RATE_LIMITED] = { URN_PREFIX "rateLimited", 429 },
@@ -49,7 +53,8 @@ static const struct {
 };
 
 /* What jws.c verifies (RFC 8555, 6.2). */
-static const char *const algorithms[] = { "ES256", "RS256" };
+static const char *const algorithms[] = { "ES256", "ES384", "ES512",
+    "EdDSA", "RS256" };
 
 /* Drop a character that was cut in half at the end. */
 static void
@@ -111,6 +116,7 @@ record(struct problem *p, int status, enum problem_type type, const char *fmt,
 {
 	p->type = type;
 	p->status = status;
+	p->instance = NULL;
 	p->sub = NULL;
 	p->nsub = 0;
 	if (vsnprintf(p->detail, sizeof(p->detail), fmt, ap) < 0)
@@ -191,11 +197,15 @@ text_json(const char *text)
 static json_t *
 subproblem_json(const struct subproblem *sub)
 {
-	return need(json_pack("{s:s, s:o, s:{s:o, s:o}}",
-	    "type", problem_urn(sub->type),
-	    "detail", text_json(sub->detail),
-	    "identifier", "type", text_json(sub->ident_type),
-	    "value", text_json(sub->ident_value)));
+	json_t *doc;
+
+	doc = need(json_pack("{s:s, s:o}", "type", problem_urn(sub->type),
+	    "detail", text_json(sub->detail)));
+	if (sub->ident_type != NULL)
+		json_object_set_new(doc, "identifier", need(json_pack(
+		    "{s:o, s:o}", "type", text_json(sub->ident_type),
+		    "value", text_json(sub->ident_value))));
+	return doc;
 }
 
 json_t *
@@ -206,6 +216,8 @@ problem_json(const struct problem *p)
 
 	doc = need(json_pack("{s:s, s:o, s:i}", "type", problem_urn(p->type),
 	    "detail", text_json(p->detail), "status", problem_http_status(p)));
+	if (p->instance != NULL)
+		json_object_set_new(doc, "instance", text_json(p->instance));
 	if (p->type == PR_BAD_SIGNATURE_ALGORITHM) {
 		list = need(json_array());
 		for (i = 0; i < nitems(algorithms); i++)

@@ -15,6 +15,7 @@ struct arena;
 enum problem_type {
 	PR_NONE,
 	PR_ACCOUNT_DOES_NOT_EXIST,
+	PR_ALREADY_REPLACED,
 	PR_BAD_CSR,
 	PR_BAD_NONCE,
 	PR_BAD_PUBLIC_KEY,
@@ -23,8 +24,10 @@ enum problem_type {
 	PR_COMPOUND,
 	PR_CONNECTION,
 	PR_DNS,
+	PR_EXTERNAL_ACCOUNT_REQUIRED,
 	PR_INCORRECT_RESPONSE,
 	PR_INVALID_CONTACT,
+	PR_INVALID_PROFILE,
 	PR_MALFORMED,
 	PR_ORDER_NOT_READY,
 	PR_RATE_LIMITED,
@@ -38,11 +41,11 @@ enum problem_type {
 	PR_TYPES			/* their number */
 };
 
-/* One bad identifier of several (RFC 8555, 6.7.1). */
+/* One bad identifier of several (RFC 8555, 6.7.1), or one limit of several. */
 struct subproblem {
 	enum problem_type	 type;
 	const char		*detail;
-	const char		*ident_type;	/* "dns" */
+	const char		*ident_type;	/* "dns"; NULL: no identifier */
 	const char		*ident_value;	/* as the client wrote it */
 };
 
@@ -50,6 +53,7 @@ struct problem {
 	enum problem_type	 type;
 	int			 status;	/* 0: the type's own */
 	char			 detail[256];
+	const char		*instance;	/* URL, or NULL (7.3.3) */
 	struct subproblem	*sub;		/* in the request's arena */
 	size_t			 nsub;
 };
@@ -71,7 +75,8 @@ const char *problem_urn(enum problem_type);
 enum problem_type problem_type_of(const char *urn);
 int	problem_http_status(const struct problem *);
 
-/* The document as a new reference: type, detail, status, subproblems, and
+/* The document as a new reference: type, detail, status, instance,
+ * subproblems, and
  * `algorithms` for badSignatureAlgorithm (RFC 8555, 6.2). */
 json_t	*problem_json(const struct problem *);
 

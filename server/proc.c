@@ -36,7 +36,7 @@ static int			notify_fd = -1;
 static struct {
 	const char	*name;
 	uid_t		 uid;
-} users[8];
+} users[CONF_PROCESSES];
 static size_t			nusers;
 
 static void
@@ -136,7 +136,7 @@ users_learn(const struct conf *conf)
 	const char *const names[] = {
 		conf->acme.user, conf->validator.user, conf->resolver.user,
 		conf->probe.user, conf->signer.user, conf->token.user,
-		conf->publisher.user
+		conf->publisher.user, conf->renew.user
 	};
 	size_t	i;
 

@@ -11,11 +11,12 @@
 #include <stdint.h>
 
 #define RESOLVE_NAME	254	/* a DNS name as text, and NUL */
-#define RESOLVE_RECORDS	32
-#define RESOLVE_DATA	8192
+#define RESOLVE_RECORDS	128
+#define RESOLVE_DATA	16384
 
 enum resolve_type {
 	RESOLVE_A = 1,
+	RESOLVE_TXT = 16,
 	RESOLVE_AAAA = 28,
 	RESOLVE_CAA = 257,
 };
@@ -40,9 +41,11 @@ struct resolve_answer {
 	uint32_t	status;
 	uint32_t	rcode;
 	uint32_t	secure;		/* DNSSEC: proven to the anchor */
+	uint32_t	ttl;		/* what is left of it, in seconds */
 	uint32_t	count;
 	uint32_t	len[RESOLVE_RECORDS];	/* of each record's data */
 	unsigned char	data[RESOLVE_DATA];	/* one after the other */
+	char		canonical[RESOLVE_NAME]; /* where aliases led, or "" */
 	char		why[128];	/* why bogus, printable ASCII */
 };
 

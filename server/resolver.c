@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * chancery-resolver: answers the validator's questions from DNS, validated
- * by DNSSEC, with libunbound (the only module that sees it).  It holds no
- * state worth keeping and is recycled often: after RECYCLE_ANSWERS or
- * RECYCLE_MS it takes no more connections, finishes, and leaves with status
- * 0, for the supervisor to start a fresh one.
+ * Answers from DNS, validated by DNSSEC, with libunbound (the only module
+ * that sees it).  A context is a memory: a new one takes over after
+ * MEMORY_MS, the former one ends with the last question that it was asked.
+ * libunbound's own limit on TTLs would not do: it also falsifies the TTL
+ * that CAA is bound to (RFC 8659; BR 4.2.2.1).
  */
+#include <sys/mman.h>
+
 #include <errno.h>
 #include <netdb.h>
-#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unbound.h>
@@ -19,36 +21,33 @@
 #include "log.h"
 #include "mem.h"
 #include "proc.h"
-#include "resolve.h"
-#include "sandbox.h"
+#include "resolver.h"
 
-#define CLIENTS_MAX	512
-#define RECYCLE_ANSWERS	20000
-#define RECYCLE_MS	(30 * 60 * 1000LL)
-#define DRAIN_MS	15000
+#define MEMORY_MS	60000
 #define CLASS_IN	1
+#define TTL_MAX		604800		/* what evidence can say */
 
-struct client {
-	int			 fd;	/* -1: free */
-	int			 query;	/* libunbound's number */
-	bool			 busy;
+struct memory {
+	struct ub_ctx	*dns;		/* NULL: none */
+	unsigned	 pending;
+	long long	 born;
+};
+
+struct dns_query {
+	struct memory		*memory;
+	int			 number;	/* libunbound's */
+	int			 who;
 	struct resolve_question	 question;
 };
 
 static struct {
 	const struct conf	*conf;
-	struct ub_ctx		*dns;
-	int			 listener;	/* -1 while draining */
-	unsigned long		 answers;
-	long long		 started;
-	struct client		 clients[CLIENTS_MAX];
-	size_t			 nclients;
-} self = { .listener = -1 };
+	dns_answered		*answered;
+	struct memory		 memories[2];
+	struct memory		*current;
+	char			 zones[32];	/* path of a file, or "" */
+} self;
 
-/*
- * Answers may not outlive a change by much: an applicant who corrects a
- * record must not fail again because of our memory.
- */
 static const struct {
 	const char	*name;
 	const char	*value;
@@ -57,7 +56,7 @@ static const struct {
 	{ "harden-glue:", "yes" },
 	{ "harden-dnssec-stripped:", "yes" },
 	{ "harden-below-nxdomain:", "yes" },
-	{ "cache-max-ttl:", "60" },
+	{ "cache-max-ttl:", "604800" },
 	{ "cache-max-negative-ttl:", "1" },
 	{ "msg-cache-size:", "4m" },
 	{ "rrset-cache-size:", "8m" },
@@ -75,89 +74,199 @@ check(int code, const char *what, const char *about)
 		    "the configuration)", what, about, ub_strerror(code));
 }
 
-/* Without modules that validate, every answer is "insecure". */
 static void
-use_trust_anchor(const char *file)
+option(struct ub_ctx *dns, const char *name, const char *value)
 {
-	if (file == NULL) {
-		check(ub_ctx_set_option(self.dns, "module-config:",
-		    "iterator"), "option", "module-config");
-		return;
-	}
-	if (access(file, R_OK) == -1)
-		die(EXIT_FAILED, "resolver trust_anchor %s: %s (install "
-		    "dns-root-data or correct the path)", file,
-		    strerror(errno));
-	check(ub_ctx_set_option(self.dns, "module-config:",
-	    "validator iterator"), "option", "module-config");
-	check(ub_ctx_add_ta_file(self.dns, file), "trust_anchor", file);
+	check(ub_ctx_set_option(dns, name, value), "option", name);
 }
 
 /* libunbound wants "addr@port". */
 static void
-use_forwarder(const char *forward)
+print_server(const char *address, char *text, size_t len)
 {
 	struct sockaddr_storage	ss;
-	socklen_t		len;
+	socklen_t		sslen;
 	char			host[NI_MAXHOST], port[NI_MAXSERV];
-	char			text[NI_MAXHOST + NI_MAXSERV + 2];
+
+	if (conf_address(address, &ss, &sslen) == -1 ||
+	    getnameinfo((struct sockaddr *)&ss, sslen, host, sizeof(host),
+	    port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		die(EXIT_FAILED, "resolver: \"%s\" is not \"address:port\"",
+		    address);
+	snprintf(text, len, "%s@%s", host, port);
+}
+
+/* Several entries of one name are servers of one zone. */
+static void
+print_zones(FILE *f, const char *kind, const struct dns_zone *zones, size_t n)
+{
+	char	server[NI_MAXHOST + NI_MAXSERV + 2];
+	size_t	k;
+
+	for (size_t i = 0; i < n; i++) {
+		for (k = 0; strcmp(zones[k].name, zones[i].name) != 0; k++)
+			;
+		if (k < i)
+			continue;
+		fprintf(f, "%s-zone:\n\tname: \"%s\"\n", kind, zones[i].name);
+		for (k = i; k < n; k++) {
+			if (strcmp(zones[k].name, zones[i].name) != 0)
+				continue;
+			print_server(zones[k].address, server, sizeof(server));
+			fprintf(f, "\t%s-addr: %s\n", kind, server);
+		}
+	}
+}
+
+/*
+ * libunbound takes zones that others answer for from a file only: one
+ * without a name, which each new context reads again.
+ */
+static void
+write_zones(void)
+{
+	const struct conf	*c = self.conf;
+	FILE			*f;
+	int			 fd;
+
+	if (c->resolver.nforward_zones + c->resolver.nstub_zones == 0)
+		return;
+	fd = memfd_create("zones", MFD_CLOEXEC);
+	if (fd == -1 || (f = fdopen(fd, "w")) == NULL)
+		die(EXIT_FAILED, "zones of the resolver: %s",
+		    strerror(errno));
+	print_zones(f, "forward", c->resolver.forward_zones,
+	    c->resolver.nforward_zones);
+	print_zones(f, "stub", c->resolver.stub_zones,
+	    c->resolver.nstub_zones);
+	if (fflush(f) != 0)
+		die(EXIT_FAILED, "zones of the resolver: %s",
+		    strerror(errno));
+	snprintf(self.zones, sizeof(self.zones), "/proc/self/fd/%d", fd);
+}
+
+static void
+use_anchor_file(struct ub_ctx *dns, const char *file)
+{
+	if (access(file, R_OK) == -1)
+		die(EXIT_FAILED, "resolver trust anchor %s: %s (install "
+		    "dns-root-data or correct the path)", file,
+		    strerror(errno));
+	check(ub_ctx_add_ta_file(dns, file), "trust anchor", file);
+}
+
+static void
+use_trust(struct ub_ctx *dns)
+{
+	const struct conf	*c = self.conf;
+
+	option(dns, "module-config:", "validator iterator");
+	use_anchor_file(dns, c->resolver.trust_anchor);
+	for (size_t i = 0; i < c->resolver.trust_anchors.n; i++)
+		use_anchor_file(dns, c->resolver.trust_anchors.v[i]);
+	for (size_t i = 0; i < c->resolver.insecure.n; i++)
+		option(dns, "domain-insecure:", c->resolver.insecure.v[i]);
+}
+
+static void
+use_forwarder(struct ub_ctx *dns)
+{
+	const char	*forward = self.conf->resolver.forward;
+	char		 server[NI_MAXHOST + NI_MAXSERV + 2];
 
 	if (forward == NULL)
 		return;
-	if (conf_address(forward, &ss, &len) == -1 ||
-	    getnameinfo((struct sockaddr *)&ss, len, host, sizeof(host), port,
-	    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-		die(EXIT_FAILED, "resolver forward \"%s\" is not "
-		    "\"address:port\"", forward);
-	snprintf(text, sizeof(text), "%s@%s", host, port);
-	check(ub_ctx_set_fwd(self.dns, text), "forward", forward);
+	print_server(forward, server, sizeof(server));
+	check(ub_ctx_set_fwd(dns, server), "forward", forward);
+}
+
+/*
+ * libunbound would answer for some names itself, .test among them (RFC 6761,
+ * 6.2): not where somebody was named who knows them.
+ */
+static void
+use_asked_zones(struct ub_ctx *dns, const struct dns_zone *zones, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		check(ub_ctx_zone_add(dns, zones[i].name, "transparent"),
+		    "zone", zones[i].name);
 }
 
 /* A name and all below it, answered by one address. */
 static void
-use_local(const struct local_zone *z)
+use_local(struct ub_ctx *dns, const struct local_zone *z)
 {
 	char	line[512];
 
-	check(ub_ctx_zone_add(self.dns, z->name, "redirect"), "local zone",
+	check(ub_ctx_zone_add(dns, z->name, "redirect"), "local zone",
 	    z->name);
 	snprintf(line, sizeof(line), "%s. 1 IN %s %s", z->name,
 	    strchr(z->address, ':') == NULL ? "A" : "AAAA", z->address);
-	check(ub_ctx_data_add(self.dns, line), "local address", z->address);
+	check(ub_ctx_data_add(dns, line), "local address", z->address);
 }
 
-static void
-open_dns(void)
+/* Zones come last: the first one ends the time for options. */
+static struct ub_ctx *
+new_context(void)
 {
 	const struct conf	*c = self.conf;
+	struct ub_ctx		*dns = ub_ctx_create();
 
-	self.dns = ub_ctx_create();
-	if (self.dns == NULL)
+	if (dns == NULL)
 		die(EXIT_FAILED, "libunbound gives no context");
-	check(ub_ctx_debugout(self.dns, NULL), "option", "debugout");
+	check(ub_ctx_debugout(dns, NULL), "option", "debugout");
 	for (size_t i = 0; i < nitems(options); i++)
-		check(ub_ctx_set_option(self.dns, options[i].name,
-		    options[i].value), "option", options[i].name);
-	use_trust_anchor(c->resolver.trust_anchor);
-	use_forwarder(c->resolver.forward);
-	/* A thread, not a process: it begins after the sandbox. */
-	check(ub_ctx_async(self.dns, 1), "option", "async");
-	/* Last: the first zone ends the time for options.  libunbound would
-	 * answer for .test itself (RFC 6761, 6.2); a forwarder knows it. */
+		option(dns, options[i].name, options[i].value);
+	use_trust(dns);
+	use_forwarder(dns);
+	if (self.zones[0] != '\0')
+		check(ub_ctx_config(dns, self.zones), "zones", self.zones);
+	/* A thread, not a process: it begins with the first question. */
+	check(ub_ctx_async(dns, 1), "option", "async");
 	if (c->resolver.forward != NULL)
-		check(ub_ctx_zone_add(self.dns, "test", "transparent"),
+		check(ub_ctx_zone_add(dns, "test", "transparent"),
 		    "forwarded zone", "test");
+	use_asked_zones(dns, c->resolver.forward_zones,
+	    c->resolver.nforward_zones);
+	use_asked_zones(dns, c->resolver.stub_zones, c->resolver.nstub_zones);
 	for (size_t i = 0; i < c->resolver.nlocal; i++)
-		use_local(&c->resolver.local[i]);
+		use_local(dns, &c->resolver.local[i]);
+	return dns;
 }
 
 static void
-drop(struct client *c)
+forget(struct memory *m)
 {
-	if (c->busy)
-		ub_cancel(self.dns, c->query);
-	close(c->fd);
-	*c = self.clients[--self.nclients];
+	if (m->dns == NULL || m == self.current || m->pending > 0)
+		return;
+	ub_ctx_delete(m->dns);
+	m->dns = NULL;
+}
+
+/* Begin to forget: at most one former context is being finished. */
+static void
+renew(void)
+{
+	struct memory	*next;
+	long long	 now = proc_monotonic_ms();
+
+	next = &self.memories[self.current == &self.memories[0]];
+	if (self.current != NULL &&
+	    (now - self.current->born < MEMORY_MS || next->dns != NULL))
+		return;
+	next->dns = new_context();
+	next->born = now;
+	self.current = next;
+	forget(&self.memories[next == &self.memories[0]]);
+}
+
+void
+dns_open(const struct conf *conf, dns_answered *answered)
+{
+	self.conf = conf;
+	self.answered = answered;
+	write_zones();
+	renew();
 }
 
 static uint32_t
@@ -193,183 +302,91 @@ copy_records(const struct ub_result *r, struct resolve_answer *a)
 	}
 }
 
-/* libunbound's sentence holds names from outside. */
+/* libunbound's sentences and names hold what comes from outside. */
 static void
-copy_reason(const char *why, char *out, size_t len)
+copy_text(const char *text, char *out, size_t len)
 {
 	size_t	i;
 
-	for (i = 0; why != NULL && why[i] != '\0' && i + 1 < len; i++)
-		out[i] = why[i] >= 0x20 && why[i] < 0x7f ? why[i] : '?';
+	for (i = 0; text != NULL && text[i] != '\0' && i + 1 < len; i++)
+		out[i] = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?';
 	out[i] = '\0';
 }
 
-static struct client *
-client_of(int fd)
+static void
+fill(struct resolve_answer *a, const struct ub_result *r)
 {
-	for (size_t i = 0; i < self.nclients; i++)
-		if (self.clients[i].fd == fd)
-			return &self.clients[i];
-	return NULL;
+	a->rcode = (uint32_t)r->rcode;
+	a->secure = r->secure != 0;
+	a->ttl = r->ttl < 0 ? 0 : r->ttl > TTL_MAX ? TTL_MAX :
+	    (uint32_t)r->ttl;
+	copy_text(r->why_bogus, a->why, sizeof(a->why));
+	if (r->canonname != NULL && strcmp(r->canonname, r->qname) != 0)
+		copy_text(r->canonname, a->canonical, sizeof(a->canonical));
+	if (a->status == RESOLVE_OK)
+		copy_records(r, a);
 }
 
 static void
 answer(void *arg, int err, struct ub_result *r)
 {
 	static struct resolve_answer	 a;
-	struct client			*c = client_of((int)(intptr_t)arg);
+	struct dns_query		*q = arg;
 
-	if (c != NULL) {
-		memset(&a, 0, sizeof(a));
-		a.question = c->question;
-		a.status = status_of(err, r);
-		if (r != NULL) {
-			a.rcode = (uint32_t)r->rcode;
-			a.secure = r->secure != 0;
-			copy_reason(r->why_bogus, a.why, sizeof(a.why));
-		}
-		if (a.status == RESOLVE_OK)
-			copy_records(r, &a);
-		c->busy = false;
-		self.answers++;
-		if (send(c->fd, &a, sizeof(a), MSG_NOSIGNAL | MSG_DONTWAIT) !=
-		    sizeof(a))
-			drop(c);
-	}
+	memset(&a, 0, sizeof(a));
+	a.question = q->question;
+	a.status = status_of(err, r);
+	if (r != NULL)
+		fill(&a, r);
+	q->memory->pending--;
+	self.answered(q->who, &a);
+	free(q);
 	ub_resolve_free(r);
 }
 
-static bool
-is_question(const struct resolve_question *q)
+struct dns_query *
+dns_ask(int who, const struct resolve_question *question)
 {
-	static const uint32_t types[] = {
-		RESOLVE_A, RESOLVE_AAAA, RESOLVE_CAA
-	};
-
-	if (memchr(q->name, '\0', sizeof(q->name)) == NULL ||
-	    q->name[0] == '\0')
-		return false;
-	for (size_t i = 0; i < nitems(types); i++)
-		if (types[i] == q->type)
-			return true;
-	return false;
-}
-
-static void
-take_question(struct client *c)
-{
-	struct resolve_question	*q = &c->question;
-	ssize_t			 n;
+	struct dns_query	*q = xcalloc(1, sizeof(*q));
 	int			 err;
 
-	n = recv(c->fd, q, sizeof(*q), MSG_DONTWAIT | MSG_TRUNC);
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n != (ssize_t)sizeof(*q) || c->busy || !is_question(q)) {
-		drop(c);
-		return;
-	}
-	err = ub_resolve_async(self.dns, q->name, (int)q->type, CLASS_IN,
-	    (void *)(intptr_t)c->fd, answer, &c->query);
+	renew();
+	q->memory = self.current;
+	q->who = who;
+	q->question = *question;
+	err = ub_resolve_async(q->memory->dns, q->question.name,
+	    (int)question->type, CLASS_IN, q, answer, &q->number);
 	if (err != 0) {
 		log_error("libunbound: %s", ub_strerror(err));
-		drop(c);
-		return;
+		free(q);
+		return NULL;
 	}
-	c->busy = true;
+	q->memory->pending++;
+	return q;
 }
 
-static void
-accept_client(void)
+void
+dns_cancel(struct dns_query *q)
 {
-	int	fd;
+	ub_cancel(q->memory->dns, q->number);
+	q->memory->pending--;
+	free(q);
+}
 
-	fd = accept4(self.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd == -1)
-		return;
-	if (!proc_peer_is(fd, self.conf->validator.user)) {
-		log_warn("refused a connection that is not from the "
-		    "validator's user");
-		close(fd);
-		return;
+void
+dns_fds(int fds[DNS_FDS])
+{
+	for (size_t i = 0; i < DNS_FDS; i++)
+		fds[i] = self.memories[i].dns == NULL ? -1 :
+		    ub_fd(self.memories[i].dns);
+}
+
+void
+dns_process(void)
+{
+	for (size_t i = 0; i < DNS_FDS; i++) {
+		if (self.memories[i].dns != NULL)
+			ub_process(self.memories[i].dns);
+		forget(&self.memories[i]);
 	}
-	self.clients[self.nclients++] = (struct client){ .fd = fd };
-}
-
-static void
-serve(const struct pollfd *p, size_t n)
-{
-	/* From the end: drop() moves the last client, seen already. */
-	for (size_t i = n; i-- > 0;)
-		if (p[i].revents & POLLIN)
-			take_question(&self.clients[i]);
-		else if (p[i].revents != 0)
-			drop(&self.clients[i]);
-}
-
-/* Wait for something to do, and do it. */
-static void
-turn(int ms)
-{
-	static struct pollfd	p[3 + CLIENTS_MAX];
-	size_t			n = self.nclients;
-
-	p[0] = (struct pollfd){ proc_stop_fd(), POLLIN, 0 };
-	p[1] = (struct pollfd){ ub_fd(self.dns), POLLIN, 0 };
-	p[2] = (struct pollfd){ n < CLIENTS_MAX ? self.listener : -1,
-	    POLLIN, 0 };
-	for (size_t i = 0; i < n; i++)
-		p[3 + i] = (struct pollfd){ self.clients[i].fd, POLLIN, 0 };
-	if (poll(p, (nfds_t)(3 + n), ms) == -1 && errno != EINTR)
-		die(EXIT_FAILED, "poll: %s", strerror(errno));
-	serve(p + 3, n);
-	if (p[1].revents != 0)
-		ub_process(self.dns);
-	if (p[2].revents != 0)
-		accept_client();
-}
-
-static bool
-spent(void)
-{
-	return self.answers >= RECYCLE_ANSWERS ||
-	    (self.answers > 0 &&
-	    proc_monotonic_ms() - self.started >= RECYCLE_MS);
-}
-
-/* Finish what was begun, take nothing new. */
-static void
-drain(void)
-{
-	long long	end = proc_monotonic_ms() + DRAIN_MS;
-
-	close(self.listener);
-	self.listener = -1;
-	while (!proc_stopping() && self.nclients > 0 &&
-	    proc_monotonic_ms() < end)
-		turn(100);
-	log_info("recycled after answers=%lu", self.answers);
-}
-
-int
-main(int argc, char **argv)
-{
-	static const char	*files[] = { NULL, NULL };
-
-	self.conf = proc_start("chancery-resolver", argc, argv);
-	self.started = proc_monotonic_ms();
-	open_dns();
-	self.listener = proc_bind(self.conf, "resolver", "socket",
-	    SOCK_SEQPACKET);
-	if (self.listener == -1)
-		return EXIT_FAILED;
-	files[0] = self.conf->resolver.trust_anchor;
-	sandbox_enter(SANDBOX_RESOLVER, files, NULL);
-	proc_ready();
-	while (!proc_stopping() && !spent())
-		turn(60000);
-	if (!proc_stopping())
-		drain();
-	/* The context's thread goes with the process. */
-	_exit(0);
 }

@@ -133,6 +133,40 @@ make_process_dir(const struct conf *conf, int dir, const struct program *p)
 	close(fd);
 }
 
+/*
+ * Where the listener's certificate is renewed, when it is in the place that
+ * is meant for that.  The ceremony makes it; here it is given to the user of
+ * chancery-renew, who writes there.
+ */
+static void
+make_listener_dir(const struct conf *conf)
+{
+	const struct passwd	*pw;
+	const struct group	*gr;
+	char			 path[4096];
+	int			 fd;
+
+	snprintf(path, sizeof(path), "%s/listener", conf->state_dir);
+	if (strncmp(conf->acme.tls_certificate, path, strlen(path)) != 0 ||
+	    (mkdir(path, 0700) == -1 && errno != EEXIST))
+		return;		/* no state_dir: chancery-acme says so */
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		die(EXIT_FAILED, "%s: %s (it must be a directory)", path,
+		    strerror(errno));
+	if (conf->renew.user != NULL) {
+		pw = getpwnam(conf->renew.user);
+		gr = getgrnam(conf->group);
+		if (pw == NULL || gr == NULL ||
+		    fchown(fd, pw->pw_uid, gr->gr_gid) == -1 ||
+		    fchmod(fd, 0750) == -1)
+			die(EXIT_FAILED, "%s: %s (state_dir in %s must be "
+			    "ours to arrange)", path, strerror(errno),
+			    conf->file);
+	}
+	close(fd);
+}
+
 static int
 notify_socket(const struct conf *conf)
 {
@@ -164,6 +198,7 @@ rundir_open(const struct conf *conf, const struct program programs[PROGRAMS])
 	for (i = 0; i < PROGRAMS; i++)
 		make_process_dir(conf, dir, &programs[i]);
 	close(dir);
+	make_listener_dir(conf);
 	return notify_socket(conf);
 }
 

@@ -42,11 +42,12 @@
 #define VENDOR		(1u << SANDBOX_TOKEN_VENDOR)
 #define TOKEN		(SOFTHSM | VENDOR)
 #define PUBLISHER	(1u << SANDBOX_PUBLISHER)
+#define RENEW		(1u << SANDBOX_RENEW)
 #define ALL		(ACME | VALIDATOR | RESOLVER | PROBE | CHILD | \
-			 SIGNER | TOKEN | PUBLISHER)
+			 SIGNER | TOKEN | PUBLISHER | RENEW)
 #define HTTP		(ACME | PUBLISHER)
 #define DATABASE	(HTTP | VALIDATOR | SIGNER)
-#define INTERNET	(HTTP | RESOLVER | PROBE | CHILD)
+#define INTERNET	(HTTP | RESOLVER | PROBE | CHILD | RENEW)
 #define THREADS		(HTTP | VALIDATOR | RESOLVER | SIGNER | TOKEN)
 
 #ifndef CHANCERY_RELAXED_SANDBOX
@@ -82,7 +83,7 @@ static const struct {
 	    "getrandom getpid gettid sysinfo sched_getaffinity sched_yield "
 	    "poll ppoll recvfrom sendto getsockopt getpeername" },
 	{ DATABASE | RESOLVER | INTERNET | TOKEN, "connect" },
-	{ ALL & ~CHILD & ~TOKEN, "accept4 accept" },
+	{ ALL & ~CHILD & ~TOKEN & ~RENEW, "accept4 accept" },
 	{ RESOLVER, "bind pipe socketpair sendmmsg recvmmsg" },
 	{ HTTP, "sendfile" },
 	{ PROBE, "wait4 waitid kill fork socketpair prctl seccomp prlimit64 "
@@ -93,6 +94,9 @@ static const struct {
 	    "mkdirat rmdir ftruncate truncate fsync fdatasync flock chmod "
 	    "fchmod fchmodat umask pwrite64 getcwd statfs fstatfs msync "
 	    "mlock munlock alarm setitimer" },
+	/* It writes the listener's key and certificate. */
+	{ RENEW, "unlink unlinkat rename renameat renameat2 fchmod fsync "
+	    "fsetxattr" },
 	/* A vendor's module loads more of itself, drives devices, dials. */
 	{ VENDOR, "mmap mprotect ioctl socket bind listen accept accept4 "
 	    "socketpair prlimit64 semget semop semctl shmget shmat shmdt "
@@ -119,7 +123,7 @@ static const struct bound bounds[] = {
 	{ ALL & ~VENDOR, "mprotect", 2, PROT_EXEC, 0, 0 },
 	{ ALL & ~VENDOR, "mmap", 2, PROT_EXEC, PROT_EXEC, EACCES },
 	{ ALL & ~VENDOR, "prlimit64", 2, 0, 0, 0 },
-	{ DATABASE | SOFTHSM, "socket", 0, 0, AF_UNIX, 0 },
+	{ DATABASE | SOFTHSM | RENEW, "socket", 0, 0, AF_UNIX, 0 },
 	{ INTERNET, "socket", 0, 0, AF_INET, 0 },
 	{ INTERNET, "socket", 0, 0, AF_INET6, 0 },
 	/* getaddrinfo(3) and getifaddrs(3) do without it. */
@@ -153,6 +157,7 @@ static const struct {
 	[SANDBOX_TOKEN] = { 1024, 1024 * MIB },
 	[SANDBOX_TOKEN_VENDOR] = { 1024, 4096 * MIB },
 	[SANDBOX_PUBLISHER] = { 16384, 4096 * MIB },
+	[SANDBOX_RENEW] = { 64, 256 * MIB },
 };
 
 /* What the C library may look for in any of them. */

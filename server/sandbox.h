@@ -18,6 +18,7 @@ enum sandbox_role {
 	SANDBOX_TOKEN,		/* with SoftHSM */
 	SANDBOX_TOKEN_VENDOR,	/* whose module may reach a network */
 	SANDBOX_PUBLISHER,
+	SANDBOX_RENEW,
 };
 
 /*

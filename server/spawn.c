@@ -48,6 +48,8 @@ spawn_prepare(const struct conf *conf, struct program programs[PROGRAMS])
 		    { "resolver/socket", "probe/socket", NULL } },
 		{ "acme", conf->acme.user, 1, true, { NULL } },
 		{ "publisher", conf->publisher.user, 1, true, { NULL } },
+		{ "renew", conf->renew.user, 1, false,
+		    { "signer/account", "acme/bell", NULL } },
 	};
 	const struct program	*p;
 	char			 path[4096];

@@ -21,7 +21,7 @@ struct program {
 	const char	*needs[3];	/* sockets in run_dir to wait for */
 };
 
-#define PROGRAMS	7
+#define PROGRAMS	8
 
 /* Fill in the table; ends the process when the configuration names users
  * or files that cannot be used: one line says which. */

@@ -25,6 +25,8 @@ authz_status(const struct authz_facts *f)
 		return AUTHZ_DEACTIVATED;
 	if (f->proven)
 		return AUTHZ_VALID;
+	if (f->granted)
+		return f->past_expiry ? AUTHZ_EXPIRED : AUTHZ_VALID;
 	/* RFC 8555, 7.1.6: only what was valid can expire. */
 	if (f->past_expiry)
 		return AUTHZ_INVALID;

@@ -29,8 +29,9 @@ struct authz_facts {
 	bool	revoked;
 	bool	proven;		/* evidence with result valid */
 	bool	failed;		/* evidence with result invalid */
-	bool	past_expiry;	/* evidence's valid_until or own expires */
+	bool	past_expiry;	/* valid evidence's, else own */
 	bool	account_valid;
+	bool	granted;	/* valid by an officer's word */
 };
 
 struct order_facts {

@@ -70,7 +70,8 @@ note_record(struct run *r, const struct resolve_answer *a, size_t i)
 	size_t			 len;
 
 	data = ask_record(a, i, &len);
-	if (a->question.type == RESOLVE_CAA ||
+	if ((a->question.type != RESOLVE_A &&
+	    a->question.type != RESOLVE_AAAA) ||
 	    address_from_octets(data, len, addr) == -1)
 		return note_octets(r, data, len);
 	address_print(addr, text);
@@ -86,6 +87,11 @@ note_answer(struct run *r, const struct resolve_answer *a)
 	json_object_set_new(o, "dnssec", json_string(
 	    a->status == RESOLVE_BOGUS ? "bogus" :
 	    a->secure ? "secure" : "insecure"));
+	if (a->count > 0)
+		json_object_set_new(o, "ttl", json_integer(a->ttl));
+	if (a->canonical[0] != '\0')
+		json_object_set_new(o, "canonical", note_text(r,
+		    a->canonical));
 	if (a->why[0] != '\0')
 		json_object_set_new(o, "why", json_string(a->why));
 	if (a->count > ADDRESSES_NOTED)

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * chancery-validator: takes up the challenges whose clients are ready, has
- * each validated by a thread, and inserts evidence, the word on which the
- * signer issues.  It reads nothing but PostgreSQL and the bounded answers
- * of its two helpers.
+ * chancery-validator: takes up the challenges whose clients are ready, and
+ * the names whose CAA the signer wants looked at again, has each validated by
+ * a thread, and inserts evidence, the word on which the signer issues.  It
+ * reads nothing but PostgreSQL and the bounded answers of its two helpers.
  *
  * After an unclean end the challenges that waited are taken one by one, each
  * attempt committed before it begins, so that one that kills us is found.
  */
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +24,10 @@
 #include "proc.h"
 #include "sandbox.h"
 #include "validator_instance.h"
+#include "validator_later.h"
+#include "validator_policy.h"
 #include "validator_pool.h"
+#include "validator_row.h"
 
 #define QUERIES_TABLE
 #include "db/queries-validator.h"
@@ -34,6 +35,7 @@
 #define ATTEMPTS_MAX	3
 #define SWEEP_MIN_MS	250
 #define SWEEP_MAX_MS	1000
+#define LOOK_PAUSE	50
 #define RECONNECT_MAX	5000
 
 static struct {
@@ -47,107 +49,48 @@ static struct {
 	struct job		*done;		/* not yet stored */
 	bool			 careful;	/* one by one */
 	struct horizon		 horizon;	/* of the rows that wait */
+	struct later		 later;		/* between two attempts */
+	int64_t			 back;		/* the next look begins here */
 	bool			 look;		/* do not wait for the sweep */
 	long long		 sweep_due;
+	long long		 looked;	/* when we last did */
 	int			 sweep_ms;
 	int			 reconnect_ms;
 	int			 bell;
 } self;
 
-/* Our own addresses are nobody's proof; loopback is judged by itself. */
-static void
-learn_own_addresses(void)
-{
-	struct ifaddrs	*list = NULL;
-	struct prefix	*own;
-	size_t		 n = 0;
-
-	if (getifaddrs(&list) == -1)
-		die(EXIT_FAILED, "own addresses: %s", strerror(errno));
-	for (struct ifaddrs *i = list; i != NULL; i = i->ifa_next)
-		n++;
-	own = xcalloc(n + 1, sizeof(*own));
-	n = 0;
-	for (struct ifaddrs *i = list; i != NULL; i = i->ifa_next)
-		if (i->ifa_addr != NULL && !(i->ifa_flags & IFF_LOOPBACK) &&
-		    address_from_sockaddr(i->ifa_addr, own[n].addr) == 0)
-			own[n++].bits = 128;
-	freeifaddrs(list);
-	self.policy.own = own;
-	self.policy.nown = n;
-}
-
-static void
-policy_from_conf(void)
-{
-	const struct conf	*c = self.conf;
-
-	self.policy.allow = c->validator.allow;
-	self.policy.nallow = c->validator.nallow;
-	self.policy.deny = c->validator.deny;
-	self.policy.ndeny = c->validator.ndeny;
-	learn_own_addresses();
-}
-
-/* The ids in our hands, as PostgreSQL's text of a bigint[]. */
+/* What is in our hands, as PostgreSQL's text of a bigint[]. */
 static char *
-flying_text(struct arena *arena)
+flying_authorizations(struct arena *arena)
 {
 	struct buf	b;
 
 	buf_init(&b, arena);
-	buf_puts(&b, "{");
+	buf_puts(&b, "{0");
 	for (unsigned i = 0; i < self.nflying; i++)
-		buf_printf(&b, "%s%lld", i == 0 ? "" : ",",
-		    (long long)self.hands[i]->challenge.id);
+		buf_printf(&b, ",%lld", (long long)
+		    self.hands[i]->challenge.authorization_id);
 	buf_puts(&b, "}");
 	return (char *)b.data;
 }
 
-static int
-copy_text(const struct rows *rows, size_t row, int column, char *to,
-    size_t len)
+/* Done carefully, nothing is tried a second time before all had their first. */
+static char *
+flying_rows(struct arena *arena, long long now)
 {
-	const char	*from = row_text(rows, row, column);
+	const struct later	*l = &self.later;
+	struct buf		 b;
 
-	if (strlen(from) >= len)
-		return -1;
-	strcpy(to, from);
-	return 0;
-}
-
-static int
-copy_octets(const struct rows *rows, size_t row, int column, void *to,
-    size_t len)
-{
-	const unsigned char	*from;
-	size_t			 n;
-
-	from = row_bytes(rows, row, column, &n);
-	if (n != len)
-		return -1;
-	memcpy(to, from, len);
-	return 0;
-}
-
-/* Columns as in challenge_waiting. */
-static int
-challenge_from_row(const struct rows *rows, size_t i, struct challenge *c)
-{
-	c->id = row_int(rows, i, 0);
-	c->authorization_id = row_int(rows, i, 1);
-	c->account_id = row_int(rows, i, 5);
-	c->wildcard = row_bool(rows, i, 8);
-	if (copy_text(rows, i, 2, c->method, sizeof(c->method)) == -1 ||
-	    copy_text(rows, i, 4, c->token, sizeof(c->token)) == -1 ||
-	    copy_text(rows, i, 6, c->type, sizeof(c->type)) == -1 ||
-	    copy_text(rows, i, 7, c->value, sizeof(c->value)) == -1 ||
-	    copy_octets(rows, i, 9, c->thumbprint,
-	    sizeof(c->thumbprint)) == -1 ||
-	    copy_octets(rows, i, 10, c->account_public,
-	    sizeof(c->account_public)) == -1)
-		return -1;
-	return 0;
+	buf_init(&b, arena);
+	buf_puts(&b, "{0");
+	for (unsigned i = 0; i < self.nflying; i++)
+		buf_printf(&b, ",%lld",
+		    (long long)self.hands[i]->challenge.id);
+	for (size_t i = 0; i < l->n; i++)
+		if (self.careful || l->rows[i].due > now)
+			buf_printf(&b, ",%lld", (long long)l->rows[i].id);
+	buf_puts(&b, "}");
+	return (char *)b.data;
 }
 
 static void
@@ -186,7 +129,8 @@ begin(const struct rows *rows, size_t i)
 	int64_t		 attempts = row_int(rows, i, 3);
 
 	hold(j);
-	if (challenge_from_row(rows, i, &j->challenge) == -1) {
+	later_drop(&self.later, row_int(rows, i, 0));
+	if (row_to_challenge(self.conf, rows, i, &j->challenge) == -1) {
 		log_error("challenge id=%lld: row is not of our form",
 		    (long long)j->challenge.id);
 		finish_without_validation(j,
@@ -205,16 +149,20 @@ static int
 find_waiting(struct arena *arena, int64_t room, int64_t from, int64_t below,
     struct rows **rows)
 {
+	long long	now = proc_monotonic_ms();
+
 	return db_query(self.db, Q_CHALLENGE_WAITING, rows,
-	    ARGS(arg_int(room), arg_text(flying_text(arena)),
-	    arg_int(from), arg_int(below)));
+	    ARGS(arg_int(room), arg_text(flying_authorizations(arena)),
+	    arg_text(flying_rows(arena, now)), arg_int(from),
+	    arg_int(below)));
 }
 
 static int
 mark_attempt(const struct rows *rows)
 {
 	if (rows_count(rows) > 0 &&
-	    db_query(self.db, Q_CHALLENGE_ATTEMPT, NULL,
+	    db_query(self.db, row_is_caa(rows, 0) ? Q_CAA_ATTEMPT :
+	    Q_CHALLENGE_ATTEMPT, NULL,
 	    ARGS(arg_int(row_int(rows, 0, 0)))) == -1)
 		return -1;
 	return db_commit(self.db);
@@ -260,6 +208,26 @@ claim_carefully(void)
 	return false;
 }
 
+static bool
+under_way(int64_t authorization_id)
+{
+	for (unsigned i = 0; i < self.nflying; i++)
+		if (self.hands[i]->challenge.authorization_id ==
+		    authorization_id)
+			return true;
+	return false;
+}
+
+/* Rows that wait for us may be older than those that others left. */
+static int64_t
+look_from(long long now)
+{
+	int64_t	from = horizon_from(&self.horizon, now);
+
+	from = later_from(&self.later, now, from);
+	return self.back < from ? self.back : from;
+}
+
 static size_t
 take_up(void)
 {
@@ -271,38 +239,27 @@ take_up(void)
 	self.look = true;
 	if (room == 0 || (self.careful && claim_carefully()))
 		return 0;
-	n = claim(room, horizon_from(&self.horizon, now), INT64_MAX);
+	n = claim(room, look_from(now), INT64_MAX);
 	self.look = n == (int)room;
 	if (n == -1)
 		return 0;
+	if (!self.look) {
+		later_drop_due(&self.later, now, under_way);
+		self.back = INT64_MAX;
+	}
 	horizon_looked(&self.horizon, now, !self.look);
 	return (size_t)n;
 }
 
-static int
-insert_evidence(const struct job *j)
-{
-	const struct challenge	*c = &j->challenge;
-	const struct verdict	*v = &j->verdict;
-
-	return db_query(self.db, Q_EVIDENCE_INSERT, NULL,
-	    ARGS(arg_int(c->authorization_id), arg_int(c->account_id),
-	    arg_bytes(c->thumbprint, sizeof(c->thumbprint)),
-	    arg_text(c->type), arg_text(c->value), arg_bool(c->wildcard),
-	    arg_text(c->method), arg_text(v->valid ? "valid" : "invalid"),
-	    arg_text(v->valid ? NULL : v->problem_text),
-	    arg_text(v->transcript)));
-}
-
 static void
-report(const struct job *j)
+report(const struct job *j, const char *result)
 {
 	const struct verdict	*v = &j->verdict;
 
-	log_info("validation challenge=%lld name=%s method=%s result=%s%s%s",
+	log_info("%s=%lld name=%s method=%s result=%s%s%s",
+	    j->challenge.caa_only ? "caa wanted" : "validation challenge",
 	    (long long)j->challenge.id, j->challenge.value,
-	    j->challenge.method, v->valid ? "valid" : "invalid",
-	    v->valid ? "" : " problem=",
+	    j->challenge.method, result, v->valid ? "" : " problem=",
 	    v->valid ? "" : problem_urn(v->problem.type));
 }
 
@@ -313,11 +270,11 @@ store(struct job *list, size_t n)
 	struct job	*j = list;
 
 	if (n == 1)
-		return insert_evidence(j);
+		return row_of_evidence(self.db, j);
 	if (db_begin(self.db) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++, j = j->next)
-		if (insert_evidence(j) == -1)
+		if (row_of_evidence(self.db, j) == -1)
 			goto fail;
 	if (db_commit(self.db) == 0)
 		return 0;
@@ -332,7 +289,7 @@ drop_stored(struct job *list, size_t n)
 	while (n-- > 0) {
 		struct job *next = list->next;
 
-		report(list);
+		report(list, list->verdict.valid ? "valid" : "invalid");
 		let_go(list);
 		list = next;
 	}
@@ -348,9 +305,10 @@ static void
 store_done(void)
 {
 	size_t	n = 0;
+	bool	wanted = false;
 
-	for (struct job *j = self.done; j != NULL; j = j->next)
-		n++;
+	for (struct job *j = self.done; j != NULL; j = j->next, n++)
+		wanted |= j->challenge.caa_only;
 	if (n == 0)
 		return;
 	if (store(self.done, n) == 0)
@@ -363,7 +321,29 @@ store_done(void)
 			if (db_alive(self.db))
 				self.done = drop_stored(self.done, 1);
 		}
+	if (wanted)
+		doorbell_ring(self.conf, "signer");
 	doorbell_ring(self.conf, "acme");
+}
+
+/* True when the challenge is left as it is until its next attempt. */
+static bool
+postpone(struct job *j)
+{
+	long long	due = proc_monotonic_ms() +
+	    self.conf->validator.retry_interval_ms;
+
+	if (!j->verdict.again || due > j->challenge.until ||
+	    later_add(&self.later, j->challenge.id,
+	    j->challenge.authorization_id, due) == -1)
+		return false;
+	report(j, "again");
+	/* Its client may have asked again meanwhile, by a later row. */
+	if (j->challenge.id < self.back)
+		self.back = j->challenge.id;
+	self.look = true;
+	let_go(j);
+	return true;
 }
 
 static void
@@ -373,6 +353,8 @@ collect(void)
 
 	for (; list != NULL; list = next) {
 		next = list->next;
+		if (postpone(list))
+			continue;
 		list->next = self.done;
 		self.done = list;
 	}
@@ -410,14 +392,30 @@ connected(void)
 	return false;
 }
 
-/* Look for work: after a ring, when the sweep is due, when there was more. */
+/* When to look without a ring; for another attempt there must be room. */
+static long long
+next_look(void)
+{
+	long long	again;
+
+	if (self.careful ||
+	    self.nflying == self.conf->validator.concurrency)
+		return self.sweep_due;
+	again = later_next(&self.later, self.sweep_due);
+	return again > self.looked + LOOK_PAUSE ? again :
+	    self.looked + LOOK_PAUSE;
+}
+
+/* Look for work: after a ring, when it is time, when there was more. */
 static void
 look_for_work(void)
 {
-	size_t	n;
+	long long	now = proc_monotonic_ms();
+	size_t		n;
 
-	if (!self.look && proc_monotonic_ms() < self.sweep_due)
+	if (!self.look && now < next_look())
 		return;
+	self.looked = now;
 	n = take_up();
 	if (n > 0 || self.nflying > 0)
 		self.sweep_ms = SWEEP_MIN_MS;
@@ -441,7 +439,7 @@ round_of_work(void)
 	/* What was finished without a thread is stored at once. */
 	if (self.done != NULL)
 		return 0;
-	left = self.sweep_due - proc_monotonic_ms();
+	left = next_look() - proc_monotonic_ms();
 	return left > 0 ? (int)left : 0;
 }
 
@@ -472,9 +470,10 @@ open_all(void)
 	    sizeof(*self.hands));
 	self.sweep_ms = SWEEP_MIN_MS;
 	self.reconnect_ms = SWEEP_MIN_MS;
+	self.back = INT64_MAX;
 	/* jansson's hash seed must be there before threads are. */
 	json_object_seed(0);
-	policy_from_conf();
+	self.policy = policy_of_host(self.conf);
 	self.bell = doorbell_open(self.conf, "validator");
 	if (self.bell == -1)
 		exit(EXIT_FAILED);

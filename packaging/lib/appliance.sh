@@ -19,6 +19,7 @@ appliance_pid() {
 # ceremony_file SAMPLE MODULE: the sample, for this trial's root token.
 ceremony_file() {
 	sed -e "s|/etc/chancery/root|$data/tokens/root|" \
+	    -e "s|/etc/chancery/officer|$data/officer|" \
 	    -e "s|module = \"[^\"]*\"|module = \"$2\"|" \
 	    -e "s,Example \(Root\|Issuing\) CA 1,Chancery Trial \1 CA," \
 	    -e 's|"Example"|"Chancery Trial"|' \
@@ -39,6 +40,7 @@ appliance_ceremony() {
 	fi
 	quietly "$data/log/ceremony.log" "the ceremony" \
 	    ctl init "$data/ceremony.conf"
+	ln -sf state/officer.conf "$data/officer.conf"
 	: >"$data/ceremony.done"
 }
 

@@ -9,7 +9,7 @@ packages_build='build-essential pkg-config dpkg-dev libssl-dev libpq-dev
     libidn2-dev libpsl-dev libconfig-dev libseccomp-dev'
 packages_test='libcmocka-dev certbot uacme opensc curl binutils procps mandoc
     python3 python3-pytest python3-psycopg2 python3-cryptography
-    python3-requests'
+    python3-requests ldnsutils nsd'
 
 package_installed() {
 	case $(dpkg-query -W -f '${Status}' "$1" 2>/dev/null) in
@@ -40,6 +40,17 @@ main_cluster_again() {
 	rmdir "${dropin%/*}" 2>/dev/null || true
 }
 
+# NSD is for tests that run it themselves: its service stays masked.
+no_name_server() {
+	case " $* " in
+	*' nsd '*) ;;
+	*) return 0 ;;
+	esac
+	mkdir -p /etc/systemd/system
+	[ -e /etc/systemd/system/nsd.service ] ||
+	    ln -s /dev/null /etc/systemd/system/nsd.service
+}
+
 apt_install() {
 	apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
 	    -o Dpkg::Use-Pty=0 install "$@"
@@ -64,6 +75,7 @@ packages_install() {
 	    note "apt-get update had errors (see $apt_log); going on"
 	(
 		no_main_cluster
+		no_name_server $missing
 		trap main_cluster_again EXIT
 		quietly "$apt_log" "apt-get install $missing" \
 		    apt_install $missing

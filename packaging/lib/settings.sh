@@ -21,7 +21,7 @@ settings_place() {
 		mkdir -p "$data"
 		chmod 755 "$data"
 		for name in build programs log state pg tokens chancery.conf \
-		    demo; do
+		    demo ceremony.conf officer.conf officer.key; do
 			ln -sfn "$data/$name" "$1/$name"
 		done
 	fi
@@ -54,7 +54,7 @@ settings_ports() {
 	busy=" $(settings_busy_ports | tr '\n' ' ') "
 	hash=$(printf '%s' "$data" | cksum | cut -d ' ' -f 1)
 	port=$((14000 + hash % 4000 * 4))
-	for name in acme publisher http01 tlsalpn01; do
+	for name in acme publisher http01 tls_alpn; do
 		while case $busy in *" $port "*) true ;; *) false ;; esac; do
 			port=$((port + 1))
 		done
@@ -94,7 +94,7 @@ settings_resolver() {
 settings_conf() {
 	cat <<-END
 	# Written by packaging/quickstart at each start: for a trial on this
-	# machine.  It may validate names that lead to loopback.
+	# machine.  It may validate names that lead to loopback, and addresses.
 	base_url = "https://localhost:$port_acme";
 	state_dir = "$data/state";
 	run_dir = "$run/chancery";
@@ -104,8 +104,9 @@ settings_conf() {
 	    owner = "chancery"; };
 	acme: {$(settings_user acme)
 	    listen = [ "127.0.0.1:$port_acme" ]; };
+	policy: { ip_identifiers = [ "0.0.0.0/0", "::/0" ]; };
 	validator: {$(settings_user validator)
-	    http01_port = "$port_http01";
+	    http01_port = "$port_http01"; tls_alpn_port = "$port_tls_alpn";
 	    allow = [ "127.0.0.0/8", "::1/128" ]; };
 	resolver: {$(settings_user resolver)
 	   $(settings_resolver "$1") };
@@ -118,6 +119,7 @@ settings_conf() {
 	publisher: {$(settings_user publisher)
 	    listen = [ "127.0.0.1:$port_publisher" ];
 	    url = "http://localhost:$port_publisher"; };
+	renew: {$(settings_user renew) };
 	END
 }
 
@@ -131,7 +133,8 @@ settings_env() {
 	CHANCERY_BIN='$data/programs/chancery'
 	CHANCERY_DEMO_CERT='$data/demo/chain.pem'
 	CHANCERY_HTTP01_PORT='$port_http01'
-	CHANCERY_TLSALPN01_PORT='$port_tlsalpn01'
+	CHANCERY_TLS_ALPN_PORT='$port_tls_alpn'
+	CHANCERY_OFFICER='$data/officer.conf'
 	CHANCERY_PIN_FILE='$data/tokens/issuing/pin'
 	CHANCERY_LOG='$data/log/chanceryd.log'
 	CHANCERY_BUILD='$data/build'
@@ -144,8 +147,8 @@ settings_env() {
 	END
 	echo 'export CHANCERY_DIRECTORY CHANCERY_ROOT CHANCERY_PUBLISHER'
 	echo 'export CHANCERY_CONF CHANCERY_BIN CHANCERY_DEMO_CERT'
-	echo 'export CHANCERY_HTTP01_PORT CHANCERY_TLSALPN01_PORT'
-	echo 'export CHANCERY_PIN_FILE CHANCERY_LOG CHANCERY_BUILD'
-	echo 'export PGHOST PGPORT PGDATABASE PGUSER'
+	echo 'export CHANCERY_HTTP01_PORT CHANCERY_TLS_ALPN_PORT'
+	echo 'export CHANCERY_OFFICER CHANCERY_PIN_FILE CHANCERY_LOG'
+	echo 'export CHANCERY_BUILD PGHOST PGPORT PGDATABASE PGUSER'
 	echo 'export PKCS11_MODULE SOFTHSM2_CONF'
 }

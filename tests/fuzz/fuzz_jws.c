@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any body: parsed, and what was parsed printed again, is the same. */
+/* Any body: parsed, and what was parsed printed again, is the same; and never
+ * a binding or a key change of a key that nobody has. */
 #include "fuzz.h"
 
+#include "server/json.h"
 #include "server/jws.h"
 #include "server/problem.h"
 
@@ -41,6 +43,36 @@ check_parts(struct arena *a, const struct jws *jws)
 	assert(jws->url != NULL && jws->alg != NULL);
 }
 
+/* The same octets as the inner JWS of a binding and of a key change. */
+static void
+check_inner(struct arena *a, const uint8_t *data, size_t len)
+{
+	static const unsigned char old[DIGEST_LEN];
+	const char *url = "https://ca.test/acme/key-change", *why;
+	json_t *body = json_read_object(data, len, &why);
+	struct jwk key = { 0 };
+	struct problem p = { 0 };
+	struct jws jws;
+
+	if (body == NULL)
+		return;
+	if (jws_parse_inner(a, body, JWS_BINDING, url, &jws, &p) == 0)
+		assert(jws.kid != NULL && jws.jwk == NULL &&
+		    jws.nonce == NULL && strncmp(jws.alg, "HS", 2) == 0);
+	jws_clear(&jws);
+	/* Nothing has this thumbprint. */
+	p = (struct problem){ 0 };
+	assert(jws_binding(a, body, url, &key, &jws, &p) == -1);
+	assert(p.type != PR_NONE);
+	jws_clear(&jws);
+	p = (struct problem){ 0 };
+	assert(jws_key_change(a, body, url, "https://ca.test/a", old, &key,
+	    &p) == -1);
+	assert(p.type != PR_NONE);
+	jwk_clear(&key);
+	json_decref(body);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -58,6 +90,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	json_decref(problem_json(&p));
 	jws_clear(&jws);
+	check_inner(a, data, len);
 	arena_free(a);
 	return 0;
 }

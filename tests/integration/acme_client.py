@@ -10,23 +10,26 @@ methods that obtain a whole thing (register, issue) assert success.
     client.register()
     with Http01(port) as responder:
         issued = client.issue(["www.example.test"], responder)
+
+A name is a text (a DNS name), or an identifier as it is: ip("192.0.2.1").
+The other challenges are answered by what responders.py has.
 """
 import base64
 import hashlib
-import http.server
+import ipaddress
 import json
-import socket
-import socketserver
-import threading
 import time
 
 import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, hmac, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import (
+    ec, ed448, ed25519, padding, rsa)
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature)
 from cryptography.x509.oid import NameOID
+
+from responders import Http01  # noqa: F401 (imported from here by many)
 
 ERROR = "urn:ietf:params:acme:error:"
 JOSE = "application/jose+json"
@@ -49,27 +52,47 @@ def _number(value, length=None):
     return b64u(value.to_bytes(length, "big"))
 
 
+def ip(text):
+    """An identifier of type ip (RFC 8738)."""
+    return {"type": "ip", "value": text}
+
+
+CURVES = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
+HASHES = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}
+EDWARDS = {ed25519.Ed25519PublicKey: "Ed25519", ed448.Ed448PublicKey: "Ed448"}
+ALGORITHMS = ("ES256", "ES384", "ES512", "EdDSA", "RS256")
+
+
 class Key:
-    """An account key: ES256 or RS256, with its JWK and signatures."""
+    """An account key of any kind, with its JWK and signatures.  `alg` and the
+    key need not fit: the hash is that of `alg`, the rest of the key."""
 
     def __init__(self, alg="ES256", private=None, bits=2048):
         self.alg = alg
         if private is None:
             private = (rsa.generate_private_key(65537, bits)
-                       if alg == "RS256"
-                       else ec.generate_private_key(ec.SECP256R1()))
+                       if alg == "RS256" else
+                       ed25519.Ed25519PrivateKey.generate()
+                       if alg == "EdDSA" else
+                       ec.generate_private_key(CURVES[alg]()))
         self.private = private
 
     @property
     def jwk(self):
         public = self.private.public_key()
+        for kind, name in EDWARDS.items():
+            if isinstance(public, kind):        # RFC 8037, 2
+                return {"kty": "OKP", "crv": name, "x": b64u(
+                    public.public_bytes(serialization.Encoding.Raw,
+                                        serialization.PublicFormat.Raw))}
         numbers = public.public_numbers()
         if isinstance(public, rsa.RSAPublicKey):
             return {"kty": "RSA", "n": _number(numbers.n),
                     "e": _number(numbers.e)}
         size = (public.curve.key_size + 7) // 8
-        name = {256: "P-256", 384: "P-384", 521: "P-521"}
-        return {"kty": "EC", "crv": name[public.curve.key_size],
+        name = {"secp256r1": "P-256", "secp384r1": "P-384",
+                "secp521r1": "P-521", "secp256k1": "secp256k1"}
+        return {"kty": "EC", "crv": name[public.curve.name],
                 "x": _number(numbers.x, size), "y": _number(numbers.y, size)}
 
     @property
@@ -79,10 +102,13 @@ class Key:
         return b64u(hashlib.sha256(text.encode()).digest())
 
     def sign(self, data):
+        if not isinstance(self.private, (rsa.RSAPrivateKey,
+                                         ec.EllipticCurvePrivateKey)):
+            return self.private.sign(data)
+        digest = HASHES.get(self.alg[2:], hashes.SHA256)()
         if isinstance(self.private, rsa.RSAPrivateKey):
-            return self.private.sign(data, padding.PKCS1v15(),
-                                     hashes.SHA256())
-        der = self.private.sign(data, ec.ECDSA(hashes.SHA256()))
+            return self.private.sign(data, padding.PKCS1v15(), digest)
+        der = self.private.sign(data, ec.ECDSA(digest))
         size = (self.private.curve.key_size + 7) // 8
         return b"".join(n.to_bytes(size, "big")
                         for n in decode_dss_signature(der))
@@ -91,11 +117,29 @@ class Key:
         return f"{token}.{self.thumbprint}"
 
 
+def mac(alg, secret, data):
+    """HS256, HS384 or HS512 (RFC 7518, 3.2)."""
+    state = hmac.HMAC(secret, HASHES[alg[2:]]())
+    state.update(data)
+    return state.finalize()
+
+
 def hs256(secret, data):
     """A MAC, for what must never be accepted as a signature."""
-    mac = hmac.HMAC(secret, hashes.SHA256())
-    mac.update(data)
-    return mac.finalize()
+    return mac("HS256", secret, data)
+
+
+class MacKey:
+    """What an operator hands out for external account binding (RFC 8555,
+    7.3.4): key id and secret, as text and as octets."""
+
+    def __init__(self, kid, secret, alg="HS256"):
+        self.kid = kid
+        self.alg = alg
+        self.secret = unb64u(secret) if isinstance(secret, str) else secret
+
+    def sign(self, data):
+        return mac(self.alg, self.secret, data)
 
 
 class Reply:
@@ -186,6 +230,8 @@ class Client:
             text=None):
         """A flattened JWS as a dict, right unless told otherwise.
 
+        key: a Key, or a MacKey whose id is the kid
+
         payload: a dict (made JSON), "" (POST-as-GET), str or bytes (as is)
         jwk: sign with the key itself instead of the account's URL
         header: members to replace in the protected header, or OMIT
@@ -197,7 +243,9 @@ class Client:
         key = key or self.key
         protected = {"alg": key.alg, "url": url,
                      "nonce": self.nonce() if nonce is None else nonce}
-        if jwk:
+        if isinstance(key, MacKey):
+            protected["kid"] = key.kid
+        elif jwk:
             protected["jwk"] = key.jwk
         else:
             protected["kid"] = kid or self.kid
@@ -240,11 +288,35 @@ class Client:
 
     # ------------------------------------------------------------ resources
 
-    def new_account(self, key=None, **payload):
+    def binding(self, mac_key, key=None, url=None, payload=None, **how):
+        """The inner JWS of RFC 8555, 7.3.4, right unless told otherwise."""
+        return self.jws(url or self.directory["newAccount"],
+                        payload or (key or self.key).jwk, key=mac_key,
+                        **{"nonce": OMIT, **how})
+
+    def new_account(self, key=None, eab=None, **payload):
+        """eab: a MacKey to bind the account with, or the binding itself."""
         key = key or self.key
         payload.setdefault("termsOfServiceAgreed", True)
+        if eab is not None:
+            payload["externalAccountBinding"] = (
+                self.binding(eab, key) if isinstance(eab, MacKey) else eab)
         return self.post(self.directory["newAccount"], payload, key=key,
                          jwk=True)
+
+    def roll_over(self, new, url=None, payload=None, **how):
+        """The inner JWS of RFC 8555, 7.3.5, right unless told otherwise."""
+        return self.jws(url or self.directory["keyChange"], payload or
+                        {"account": self.kid, "oldKey": self.key.jwk},
+                        **{"key": new, "jwk": True, "nonce": OMIT, **how})
+
+    def key_change(self, new, inner=None, **how):
+        """Change the account's key; self.key follows when it worked."""
+        reply = self.post(self.directory["keyChange"],
+                          inner or self.roll_over(new), **how)
+        if reply.status == 200:
+            self.key = new
+        return reply
 
     def register(self, **payload):
         reply = self.new_account(**payload)
@@ -253,11 +325,18 @@ class Client:
         return reply
 
     def new_order(self, names, **more):
-        payload = {"identifiers": [
-            name if isinstance(name, dict) else
-            {"type": "dns", "value": name} for name in names]}
+        payload = {"identifiers": [identifier(name) for name in names]}
         payload.update(more)
         return self.post(self.directory["newOrder"], payload)
+
+    def new_authz(self, name, **more):
+        return self.post(self.directory["newAuthz"],
+                         {"identifier": identifier(name), **more})
+
+    def renewal_info(self, certificate):
+        """A plain GET (RFC 9773, 4.1)."""
+        return self.request("GET", self.directory["renewalInfo"] + "/" +
+                            renewal_id(certificate))
 
     def challenge(self, authz, method="http-01"):
         """The challenge of a method out of an authorization's object."""
@@ -275,20 +354,22 @@ class Client:
             time.sleep(float(reply.headers.get("Retry-After", 1)) / 4)
 
     def answer(self, authz_url, responder):
-        """Prove control by http-01; the authorization in its end state."""
+        """Prove control by the responder's method; the authorization in its
+        end state."""
         authz = self.get(authz_url).expect(200).json
         if authz["status"] != "pending":
             return authz
-        challenge = self.challenge(authz)
-        responder.serve(challenge["token"],
-                        self.key.key_authorization(challenge["token"]))
+        challenge = self.challenge(authz, responder.method)
+        responder.prove(authz["identifier"], challenge["token"],
+                        self.key.key_authorization(challenge["token"]),
+                        self.kid)
         self.post(challenge["url"], {}).expect(200)
         return self.poll(authz_url, ("valid", "invalid", "deactivated",
                                      "expired", "revoked")).json
 
-    def ready_order(self, names, responder):
+    def ready_order(self, names, responder, **more):
         """A new order, all authorizations proven: its URL and object."""
-        order = self.new_order(names).expect(201)
+        order = self.new_order(names, **more).expect(201)
         for url in order.json["authorizations"]:
             authz = self.answer(url, responder)
             assert authz["status"] == "valid", authz
@@ -300,9 +381,9 @@ class Client:
         """`order` is the object, `csr` DER octets."""
         return self.post(order["finalize"], {"csr": b64u(csr)})
 
-    def issue(self, names, responder, csr=None):
+    def issue(self, names, responder, csr=None, **more):
         """From nothing to a certificate; (order URL, order, PEM chain)."""
-        url, order = self.ready_order(names, responder)
+        url, order = self.ready_order(names, responder, **more)
         reply = self.finalize(order, csr or make_csr(names)[0])
         assert reply.status == 200, reply
         order = self.poll(url).json
@@ -311,21 +392,46 @@ class Client:
         return url, order, chain.text
 
 
-def make_csr(names, key=None, common_name=None, extensions=(), sans=None):
+def identifier(name):
+    return name if isinstance(name, dict) else {"type": "dns", "value": name}
+
+
+def general_name(name):
+    """A name as it stands in a subjectAltName."""
+    name = identifier(name)
+    if name["type"] == "ip":
+        return x509.IPAddress(ipaddress.ip_address(name["value"]))
+    return x509.DNSName(name["value"])
+
+
+def make_csr(names, key=None, common_name=None, extensions=(), sans=None,
+             digest=hashes.SHA256):
     """A PKCS#10 request: (DER, private key).  `sans` overrides the names."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     subject = [] if common_name is None else [
         x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
     builder = x509.CertificateSigningRequestBuilder().subject_name(
         x509.Name(subject))
-    sans = [x509.DNSName(n) for n in names] if sans is None else sans
+    sans = [general_name(n) for n in names] if sans is None else sans
     if sans:
         builder = builder.add_extension(
             x509.SubjectAlternativeName(sans), critical=False)
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
-    request = builder.sign(key, hashes.SHA256())
+    pure = isinstance(key, (ed25519.Ed25519PrivateKey,
+                            ed448.Ed448PrivateKey))
+    request = builder.sign(key, None if pure else digest())
     return request.public_bytes(serialization.Encoding.DER), key
+
+
+def renewal_id(certificate):
+    """RFC 9773, 4.1: keyIdentifier and the octets of the serial as in DER,
+    with a leading zero where its first bit is set."""
+    aki = certificate.extensions.get_extension_for_class(
+        x509.AuthorityKeyIdentifier).value.key_identifier
+    serial = certificate.serial_number
+    return b64u(aki) + "." + b64u(serial.to_bytes(
+        serial.bit_length() // 8 + 1, "big"))
 
 
 def split_chain(text):
@@ -333,63 +439,3 @@ def split_chain(text):
     end = "-----END CERTIFICATE-----\n"
     return [x509.load_pem_x509_certificate((part + end).encode())
             for part in text.split(end)[:-1]]
-
-
-class _Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-
-class Http01:
-    """Answers http-01 challenges (RFC 8555, 8.3) on a local port.
-
-    serve(token, text) sets what is answered; hooks[path] = function(handler)
-    takes a request over completely; `seen` lists the paths asked for.
-    """
-    PREFIX = "/.well-known/acme-challenge/"
-
-    def __init__(self, port, address="127.0.0.1"):
-        self.answers = {}
-        self.hooks = {}
-        self.seen = []
-        responder = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                responder.seen.append(self.path)
-                hook = responder.hooks.get(self.path)
-                if hook:
-                    hook(self)
-                    return
-                answer = responder.answers.get(self.path)
-                self.send_response(404 if answer is None else 200)
-                body = (answer or "no such token").encode()
-                self.send_header("Content-Type", "application/octet-stream")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args):
-                pass
-
-        _Server.address_family = (socket.AF_INET6 if ":" in address
-                                  else socket.AF_INET)
-        self.server = _Server((address, port), Handler)
-        self.port = self.server.server_address[1]
-        self.thread = threading.Thread(target=self.server.serve_forever,
-                                       args=(0.05,), daemon=True)
-
-    def serve(self, token, text):
-        self.answers[self.PREFIX + token] = text
-
-    def forget(self, token):
-        self.answers.pop(self.PREFIX + token, None)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *exc):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()

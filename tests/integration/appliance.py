@@ -12,7 +12,7 @@ import psycopg2
 
 NAMES = ("chancery-acme", "chancery-validator", "chancery-resolver",
          "chancery-probe", "chancery-signer", "chancery-token",
-         "chancery-publisher")
+         "chancery-publisher", "chancery-renew")
 
 
 def env(name):

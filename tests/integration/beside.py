@@ -38,13 +38,16 @@ class Beside:
         for group, settings in (more or {}).items():
             text, count = re.subn(rf"\b{group}\s*[:=]\s*\{{",
                                   lambda m: f"{m.group()} {settings} ", text)
-            assert count == 1, group
+            assert count <= 1, group
+            if count == 0:
+                text += f"\n{group}: {{ {settings} }};\n"
         self.conf = os.path.join(self.folder, "chancery.conf")
         with open(self.conf, "w") as file:
             file.write(text)
 
-    def start(self, name):
-        """Run chancery-NAME as its user until it says that it is ready."""
+    def start(self, name, program=None, log=None):
+        """Run chancery-NAME, or a program in its place, as its user until it
+        says that it is ready; `log` is a file for what it writes."""
         place = os.path.join(self.folder, "run", name)
         who = {}
         os.makedirs(place, exist_ok=True)
@@ -53,7 +56,8 @@ class Beside:
             shutil.chown(place, user, "chancery")
             os.chmod(place, 0o750)
             who = {"user": user, "group": "chancery", "extra_groups": []}
-        program = os.path.join(env("CHANCERY_BIN"), f"chancery-{name}")
+        program = program or os.path.join(env("CHANCERY_BIN"),
+                                          f"chancery-{name}")
         notify = os.path.join(self.folder, f"{name}.ready")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
             ready.bind(notify)
@@ -61,6 +65,7 @@ class Beside:
             ready.settimeout(20)
             self.running[name] = subprocess.Popen(
                 [program, "-c", self.conf], cwd="/", **who,
+                stdout=log, stderr=log,
                 env=dict(os.environ, NOTIFY_SOCKET=notify))
             while b"READY=1" not in ready.recv(4096):
                 pass

@@ -9,14 +9,15 @@ from datetime import datetime, timezone
 from acme_client import Client, unb64u
 from appliance import env, value
 
-# The registry "ACME Error Types" (RFC 8555, 9.7.2), as far as it is ours.
+# The registry "ACME Error Types" (RFC 8555, 9.7.2), as far as it is ours, and
+# invalidProfile (draft-ietf-acme-profiles, 5), which is asked for there.
 REGISTERED = {
-    "accountDoesNotExist", "badCSR", "badNonce", "badPublicKey",
-    "badSignatureAlgorithm", "caa", "compound", "connection", "dns",
-    "externalAccountRequired", "incorrectResponse", "invalidContact",
-    "malformed", "orderNotReady", "rateLimited", "rejectedIdentifier",
-    "serverInternal", "tls", "unauthorized", "unsupportedContact",
-    "unsupportedIdentifier", "userActionRequired"}
+    "accountDoesNotExist", "alreadyReplaced", "badCSR", "badNonce",
+    "badPublicKey", "badSignatureAlgorithm", "caa", "compound", "connection",
+    "dns", "externalAccountRequired", "incorrectResponse", "invalidContact",
+    "invalidProfile", "malformed", "orderNotReady", "rateLimited",
+    "rejectedIdentifier", "serverInternal", "tls", "unauthorized",
+    "unsupportedContact", "unsupportedIdentifier", "userActionRequired"}
 
 
 class Checked(Client):
@@ -25,8 +26,11 @@ class Checked(Client):
 
     def request(self, method, url, *args, **more):
         reply = super().request(method, url, *args, **more)
-        assert reply.nonce, reply
-        assert reply.headers["Cache-Control"] == "no-store", reply
+        simply_read = (method in ("GET", "HEAD", "OPTIONS") and
+                       reply.status < 400 and "new-nonce" not in url)
+        assert (reply.nonce is None) == simply_read, reply
+        if not simply_read:
+            assert reply.headers["Cache-Control"] == "no-store", reply
         assert reply.headers["Access-Control-Allow-Origin"] == "*", reply
         is_directory = url.split("?")[0].endswith("/directory")
         assert reply.links.get("index") == (
@@ -36,7 +40,8 @@ class Checked(Client):
             assert reply.json["status"] == reply.status, reply
             assert reply.json["detail"], reply
             assert "identifier" not in reply.json, reply
-        elif reply.body and "pem" not in reply.headers["Content-Type"]:
+        elif reply.body and not re.match(r"text/plain|application/pem-",
+                                         reply.headers["Content-Type"]):
             assert reply.headers["Content-Type"] == "application/json"
         return reply
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """As a thief of a helper process: with the user of the resolver, of the
-probe's children or of the publisher, what lies beyond that process stays
-shut.  What remains possible is written down in chanceryd(8).
+probe's children, of the publisher or of the process that renews the
+listener's certificate, what lies beyond that process stays shut.  What remains possible is written down in chanceryd(8).
 
 Started by an ordinary user the appliance is one user, and has no boundary
 between users to test; test_supervision.py looks at the sandboxes."""
@@ -15,7 +15,8 @@ from appliance import conf_value, env, processes
 from roles import connect_error
 
 ROOT = os.geteuid() == 0
-HELPERS = ("chancery-resolver", "chancery-probe", "chancery-publisher")
+HELPERS = ("chancery-resolver", "chancery-probe", "chancery-publisher",
+           "chancery-renew")
 as_users = pytest.mark.parametrize("user", HELPERS if ROOT else [])
 
 
@@ -40,11 +41,13 @@ def test_secrets_cannot_be_read(user):
     state = conf_value("state_dir").strip('"')
     secrets = [conf_value("token.pin_file").strip('"'),
                os.path.join(folder, "tokens/root/pin"),
-               os.path.join(state, "listener.key"),
+               os.path.join(folder, "officer.key"),
                os.path.join(folder, "pg/PG_VERSION"),
                *(path for path in glob.glob(os.path.join(folder, "tokens/**"),
                                         recursive=True)
                  if os.path.isfile(path))]
+    if user != "chancery-renew":
+        secrets.append(os.path.join(state, "listener/listener.key"))
     assert len(secrets) > 8
     code, out = python_as(user, """
 import os, sys
@@ -69,6 +72,9 @@ def test_nothing_of_ours_can_be_written(user):
               conf_value("state_dir").strip('"'), run_dir(),
               *(os.path.join(run_dir(), name[len("chancery-"):])
                 for name in processes() if name != user)]
+    if user != "chancery-renew":
+        places.append(os.path.join(conf_value("state_dir").strip('"'),
+                                   "listener"))
     code, out = python_as(user, """
 import os, sys
 for path in sys.argv[1:]:
@@ -79,12 +85,17 @@ print("control" if os.access("/tmp", os.W_OK) else "none")
     assert (code, out) == (0, "control")
 
 
-@as_users
-@pytest.mark.parametrize("socket_name,allowed", [
-    ("signer/token", "chancery-token"),
-    ("resolver/socket", "chancery-validator"),
-    ("probe/socket", "chancery-validator")])
-def test_sockets_serve_their_peer_only(user, socket_name, allowed):
+SOCKETS = {"signer/token": "chancery-token",
+           "signer/account": "chancery-renew",
+           "resolver/socket": "chancery-validator",
+           "probe/socket": "chancery-validator"}
+
+
+@pytest.mark.parametrize("user,socket_name", [
+    (user, name) for name, allowed in SOCKETS.items()
+    for user in HELPERS + ("chancery-acme",)
+    if ROOT and user != allowed])
+def test_sockets_serve_their_peer_only(user, socket_name):
     """The connection is closed before anything is answered."""
     code, out = python_as(user, """
 import socket, sys
@@ -101,7 +112,6 @@ except (PermissionError, ConnectionResetError):
     print("closed")
 """, os.path.join(run_dir(), socket_name))
     assert (code, out) == (0, "closed")
-    assert allowed != user
 
 
 @as_users
@@ -111,8 +121,9 @@ def test_no_other_role_of_the_database(user):
         assert connect_error(role, user=user), role
 
 
-@pytest.mark.parametrize("user", HELPERS[:2] if ROOT else [])
-def test_resolver_and_probe_have_no_role(user):
+@pytest.mark.parametrize("user", [
+    name for name in HELPERS if ROOT and name != "chancery-publisher"])
+def test_these_have_no_role(user):
     assert connect_error("chancery_publisher", user=user)
 
 
@@ -149,12 +160,12 @@ def linked(program):
 
 def test_who_maps_what():
     """Only the token worker maps libp11, only the resolver libunbound, and
-    neither they nor the probe libpq."""
+    neither they nor the probe nor the client of the listener libpq."""
     for name in (*processes(), "chanceryd", "chanceryctl"):
         libraries = linked(name)
         assert ("libp11.so" in libraries) == (name == "chancery-token"), name
         assert ("libunbound.so" in libraries) == \
             (name == "chancery-resolver"), name
         if name in ("chancery-token", "chancery-resolver", "chancery-probe",
-                    "chanceryd"):
+                    "chancery-renew", "chanceryd"):
             assert "libpq.so" not in libraries, name

@@ -1,81 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Validation with a DNS server of our own and with CAA: which names, which
-addresses, which authority.  Rows: H http-01, N11 dns, S02 addresses, D04 CAA
-(RFC 8659, RFC 8657)."""
+addresses, which authority.  Rows: H http-01, N10, N11, W01 dns-01, S02
+addresses, D04 CAA (RFC 8659, RFC 8657)."""
 import ipaddress
-import os
-import signal
-import socketserver
+import json
 import ssl
-import struct
 import subprocess
-import threading
 import time
-from contextlib import ExitStack
 
 import pytest
 
-from acme_client import Http01
-from appliance import env, processes
-from beside import Beside
-from checks import fresh
-from trial import Trial, redirecting
+from acme_client import Http01, ip
+from appliance import database, env, eventually, rows
+from beside import free_port
+from checks import fresh, number
+from responders import (
+    A, AAAA, CAA, DNAME, SERVFAIL, TXT, Dns, Dns01, DnsAccount01,
+    account_label, dns_name, txt_value)
+from trial import Trial, redirecting, validating
 
 PORT = int(env("CHANCERY_HTTP01_PORT"))
-A, AAAA, CAA = 1, 28, 257
-SERVFAIL = "servfail"
-
-
-class Dns(socketserver.ThreadingMixIn, socketserver.UDPServer):
-    """Answers from `zone`: {(name, type): [rdata]} or SERVFAIL; silent about
-    names in `mute`.  A name that has nothing, and nothing below it, does not
-    exist."""
-    daemon_threads = True
-
-    def __init__(self):
-        self.zone = {}
-        self.mute = set()
-        super().__init__(("127.0.0.1", 0), None)
-        self.address = "127.0.0.1:%d" % self.server_address[1]
-        threading.Thread(target=self.serve_forever, args=(0.05,),
-                         daemon=True).start()
-
-    def finish_request(self, request, client_address):
-        data, sock = request
-        labels, at = [], 12
-        while data[at]:
-            labels.append(data[at + 1:at + 1 + data[at]].decode().lower())
-            at += 1 + data[at]
-        kind, = struct.unpack(">H", data[at + 1:at + 3])
-        name = ".".join(labels)
-        if name in self.mute:
-            return
-        found = self.zone.get((name, kind), [])
-        exists = any(n == name or n.endswith("." + name)
-                     for n, _ in self.zone)
-        code = 2 if found == SERVFAIL else 0 if exists else 3
-        records = [] if found == SERVFAIL else found
-        answer = data[:2] + struct.pack(">HHHHH", 0x8180 | code, 1,
-                                        len(records), 0, 0)
-        answer += data[12:at + 5]
-        for rdata in records:
-            answer += b"\xc0\x0c" + struct.pack(
-                ">HHIH", kind, 1, 1, len(rdata)) + rdata
-        sock.sendto(answer, client_address)
-
-    def host(self, name, *addresses):
-        for text in addresses:
-            address = ipaddress.ip_address(text)
-            kind = A if address.version == 4 else AAAA
-            self.zone.setdefault((name, kind), []).append(address.packed)
-
-    def caa(self, name, *records):
-        """Records as "0 issue ca.test"."""
-        self.zone[name, CAA] = []
-        for record in records:
-            flags, tag, text = record.split(" ", 2)
-            self.zone[name, CAA].append(bytes([int(flags), len(tag)]) +
-                                        tag.encode() + text.encode())
 
 
 @pytest.fixture(scope="module")
@@ -97,27 +41,24 @@ def https(responder, tmp_path_factory):
         yield secure.port
 
 
+ZONES = """caa_zones = ( { name = "off.test"; policy = "off"; },
+    { name = "on.off.test"; policy = "enforce"; },
+    { name = "lenient.test"; policy = "tolerate"; } );"""
+
+
 @pytest.fixture(scope="module")
 def dns(https):
-    """A validator with its helpers beside the running one, which sleeps
-    meanwhile: the same work, but with our DNS and with CAA."""
-    server = Dns()
-    with ExitStack() as stack:
-        beside = stack.enter_context(Beside(
-            {"resolver": f'forward = "{server.address}";'
-                         ' trust_anchor = "/dev/null";',
-             "validator": 'caa_identities = [ "ca.test" ]; '
-                          f'https_port = "{https}"; timeout = "5s";'},
-            without=[r"local = \([^)]*\);"],
-            validator__allow='["127.0.0.0/8", "::1/128"]'))
-        validator, = processes()["chancery-validator"]
-        stack.callback(os.kill, validator, signal.SIGCONT)
-        for name in ("resolver", "probe", "validator"):
-            beside.start(name)
-        os.kill(validator, signal.SIGSTOP)
+    """Our DNS and CAA, for the validator that does the work meanwhile."""
+    with Dns() as server, Dns() as branch, validating(
+            f'forward = "{server.address}"; trust_anchor = "/dev/null"; '
+            'forward_zones = ( { name = "branch.test"; address = '
+            f'"127.0.0.1:{free_port()}"; }}, {{ name = "branch.test"; '
+            f'address = "{branch.address}"; }} );',
+            'caa_identities = [ "ca.test" ]; timeout = "5s"; '
+            f'https_port = "{https}"; {ZONES}',
+            validator__allow='["127.0.0.0/8", "::1/128"]'):
+        server.branch = branch
         yield server
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture
@@ -155,8 +96,19 @@ def test_dns_aaaa_failure_is_forgiven(dns, there):
     there.passes()
 
 
+def test_dns_forward_zone(dns, client, responder):
+    """Below it another server is asked, the second one where the first one
+    is down; nobody else knows of it."""
+    trial = Trial(client, f"{fresh('a')}.branch.test")
+    dns.branch.host(trial.name, "127.0.0.1")
+    dns.host(trial.name, "10.1.2.3")
+    trial.prove(responder).passes()
+    assert (trial.name, A) in dns.branch.asked
+    assert trial.name not in [name for name, _ in dns.asked]
+
+
 def test_N11_silence(dns, there):
-    dns.zone[there.name, A] = []
+    dns.absent(there.name)
     dns.mute.add(there.name)
     started = time.monotonic()
     there.fails("dns")
@@ -249,6 +201,112 @@ def test_H03_https_where_there_is_none(dns, there, responder):
     there.fails("tls")
 
 
+# ------------------------------------------------- dns-01, dns-account-01
+
+@pytest.fixture
+def record(dns, client):
+    """A trial of dns-01; nothing is in DNS yet."""
+    return Trial(client, fresh("txt"), "dns-01")
+
+
+def under(trial):
+    return "_acme-challenge." + trial.name
+
+
+@pytest.mark.parametrize("strings", [1, 2, 43])
+def test_N10_txt(dns, record, strings):
+    dns.txt(under(record), txt_value(record.answer), strings=strings)
+    record.passes()
+
+
+def test_N10_one_of_fifty(dns, record):
+    for i in range(49):
+        dns.txt(under(record), f"not {i}".ljust(43, "x"))
+    dns.txt(under(record), txt_value(record.answer))
+    record.passes()
+    assert record.transcript()["dns"]["txt"]["count"] == 50
+
+
+def test_N10_cname(dns, record):
+    there = f"{fresh('a')}.other.test"
+    dns.alias(under(record), there)
+    dns.txt(there, txt_value(record.answer))
+    record.passes()
+    assert record.transcript()["dns"]["txt"]["canonical"] == there + "."
+
+
+def test_N10_dname(dns, record):
+    zone = fresh("delegated")
+    dns.zone[record.name, DNAME] = [dns_name(zone)]
+    dns.txt(f"_acme-challenge.{zone}", txt_value(record.answer))
+    record.passes()
+
+
+def test_N10_too_many(dns, record):
+    for i in range(1000):
+        dns.txt(under(record), str(i))
+    dns.txt(under(record), txt_value(record.answer))
+    record.fails("dns", "too many")
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda a: a, lambda a: txt_value(a)[:-1], lambda a: txt_value(a) + "x",
+    lambda a: txt_value(a) + "=", lambda a: "", lambda a: txt_value(a) + " ",
+    lambda a: txt_value(a).swapcase(), lambda a: txt_value(a + "x"),
+    lambda a: "<script>secret</script>"])
+def test_N11_no_match(dns, record, wrong):
+    dns.txt(under(record), wrong(record.answer), "something else")
+    record.fails("unauthorized", "none of 2 TXT records")
+
+
+def test_N11_no_txt_name(dns, record):
+    dns.host(record.name, "127.0.0.1")
+    record.fails("dns", under(record), "no such name")
+
+
+def test_N11_no_txt_record(dns, record):
+    dns.absent(under(record))
+    record.fails("unauthorized", under(record), "no TXT record")
+
+
+def test_N11_txt_loop(dns, record):
+    dns.alias(under(record), under(record))
+    record.fails("dns", "TXT")
+
+
+def test_N11_txt_server_failure(dns, record):
+    dns.zone[under(record), TXT] = SERVFAIL
+    record.fails("dns", "TXT")
+
+
+@pytest.mark.parametrize("method, proof", [
+    ("dns-01", Dns01), ("dns-account-01", DnsAccount01)])
+def test_W01_wildcard(dns, client, method, proof):
+    trial = Trial(client, "*." + fresh("wild"), method)
+    trial.prove(proof(dns)).passes()
+    assert trial.evidence("wildcard", "method") == (True, method)
+
+
+def test_dns_account01(dns, client, other):
+    """Two accounts side by side under one name, each by its own record."""
+    name = fresh("account")
+    for who in (client, other):
+        Trial(who, name, "dns-account-01").prove(DnsAccount01(dns)).passes()
+    label = account_label(client.kid)
+    assert (f"{label}._acme-challenge.{name}", TXT) in dns.asked
+
+
+def test_dns_account01_tells_the_account(dns, client):
+    trial = Trial(client, fresh("nobody"), "dns-account-01")
+    dns.txt(under(trial), txt_value(trial.answer))
+    trial.fails("dns", account_label(client.kid), client.kid)
+
+
+def test_dns_name_that_leaves_no_room(dns, client):
+    name = ".".join(["a" * 60] * 3 + ["b" * 50, "test"])
+    Trial(client, name, "dns-01").fails("dns", "no room")
+
+
 # ------------------------------------------------------------------------ CAA
 
 @pytest.mark.parametrize("records", [
@@ -295,6 +353,109 @@ def test_D04_caa_that_cannot_be_seen(dns, there):
     dns.host(there.name, "127.0.0.1")
     dns.zone[there.name, CAA] = SERVFAIL
     there.fails("dns", "CAA")
+
+
+def test_D04_caa_for_wildcards(dns, client):
+    for records, good in ((["0 issue ca.test", "0 issuewild ;"], False),
+                          (["0 issue ;", "0 issuewild ca.test"], True)):
+        trial = Trial(client, "*." + fresh("wild"), "dns-01")
+        dns.caa(trial.name, *records)
+        done = trial.prove(Dns01(dns)).start().end()
+        assert (done["status"] == "valid") == good, done
+
+
+def test_D04_caa_is_not_for_addresses(dns, client, responder):
+    trial = Trial(client, ip("127.0.0.1"))
+    trial.prove(responder).passes()
+    assert trial.transcript()["caa"] == "not of this type"
+
+
+@pytest.mark.parametrize("zone, records, good", [
+    ("off.test", ["0 issue ;"], True), ("off.test", SERVFAIL, True),
+    ("on.off.test", ["0 issue ;"], False), ("on.off.test", SERVFAIL, False),
+    ("lenient.test", ["0 issue ;"], False), ("lenient.test", SERVFAIL, True),
+    ("notlenient.test", SERVFAIL, False)])
+def test_D04_caa_zones(dns, client, responder, zone, records, good):
+    trial = Trial(client, f"{fresh('zone')}.{zone}")
+    dns.host(trial.name, "127.0.0.1")
+    if records == SERVFAIL:
+        dns.zone[trial.name, CAA] = SERVFAIL
+    else:
+        dns.caa(trial.name, *records)
+    done = trial.prove(responder).start().end()
+    assert (done["status"] == "valid") == good, done
+
+
+@pytest.mark.parametrize("ttl, seconds", [(60, 28800), (50000, 50000)])
+def test_D04_caa_is_good_for_hours_or_its_ttl(dns, there, ttl, seconds):
+    dns.host(there.name, "127.0.0.1")
+    dns.caa(there.name, "0 issue ca.test")
+    dns.ttl = ttl
+    try:
+        there.passes()
+    finally:
+        dns.ttl = 1
+    good_for, = there.evidence("caa_seconds")
+    assert seconds - 5 <= good_for <= seconds
+
+
+# ------------------------------------------------------------ CAA, once more
+
+def caa_look(client, name, method="http-01", wildcard=False):
+    """What a signer asks for whose evidence is old: the row of evidence."""
+    with database() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO caa_wanted (request_id, account_id, type, value,"
+            " wildcard, method) VALUES (new_id(), %s, 'dns', %s, %s, %s)"
+            " RETURNING id", (number(client.kid), name, wildcard, method))
+        wanted, = cursor.fetchone()
+    found = eventually(lambda: rows(
+        "SELECT result, method, proven_by, wildcard, caa_seconds, problem,"
+        " account_id, value, transcript FROM evidence WHERE wanted_id = %s",
+        wanted))
+    assert found, "nobody looked"
+    result, kind, proven_by, *rest = found[0]
+    assert (kind, proven_by, rest[0]) == ("caa", method, wildcard)
+    assert rest[3:5] == [number(client.kid), name]
+    assert json.loads(rest[5])["method"] == "caa"
+    return result, rest[1], json.loads(rest[2] or "null")
+
+
+def test_D04_again_without_a_proof(dns, client, responder):
+    """Nobody visits the host, which is not there."""
+    name = fresh("again")
+    assert caa_look(client, name) == ("valid", 28800, None)
+    assert (name, CAA) in dns.asked and (name, A) not in dns.asked
+
+
+@pytest.mark.parametrize("method, records, good", [
+    ("dns-01", ["0 issue ca.test; validationmethods=dns-01"], True),
+    ("http-01", ["0 issue ca.test; validationmethods=dns-01"], False),
+    ("granted", ["0 issue ca.test"], True),
+    ("granted", ["0 issue ca.test; validationmethods=http-01"], False),
+    ("http-01", ["0 issue ca.test; accounturi={account}"], True),
+    ("http-01", ["0 issue ca.test; accounturi=https://other.test/"], False),
+    ("http-01", ["0 issue other.test"], False)])
+def test_D04_again(dns, client, method, records, good):
+    name = fresh("again")
+    dns.caa(name, *[record.format(account=client.kid) for record in records])
+    result, _, problem = caa_look(client, name, method)
+    assert (result == "valid") == good
+    assert good or problem["type"].endswith(":caa")
+
+
+def test_D04_again_for_a_wildcard(dns, client):
+    name = fresh("again")
+    dns.caa(name, "0 issue ca.test", "0 issuewild ;")
+    assert caa_look(client, name, "dns-01", True)[0] == "invalid"
+    assert caa_look(client, name, "dns-01", False)[0] == "valid"
+
+
+def test_D04_again_and_it_cannot_be_seen(dns, client):
+    name = fresh("again")
+    dns.zone[name, CAA] = SERVFAIL
+    result, _, problem = caa_look(client, name)
+    assert result == "invalid" and problem["type"].endswith(":dns")
 
 
 def test_many_at_once(dns, client, responder):

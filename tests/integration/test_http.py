@@ -7,15 +7,14 @@ import socket
 import ssl
 import time
 from contextlib import ExitStack
-from urllib.parse import urlsplit
 
 import pytest
 
 from acme_client import JOSE, b64u
 from appliance import env, eventually, processes
 from checks import at_once, base, fresh, order_payload
+from wire import HERE, Answer, connect, read_all
 
-HERE = urlsplit(env("CHANCERY_DIRECTORY"))
 HOST = f"Host: {HERE.netloc}"
 LIMIT = 32768                   # octets of a body
 
@@ -26,52 +25,6 @@ def acme_stays_up():
     assert before
     yield
     assert eventually(lambda: processes()["chancery-acme"]) == before
-
-
-class Answer:
-    """A reply as it came, taken apart."""
-
-    def __init__(self, octets):
-        head, _, self.body = octets.partition(b"\r\n\r\n")
-        first, *lines = head.decode().split("\r\n")
-        self.status = int(first.split()[1])
-        self.headers = dict(line.split(": ", 1) for line in lines)
-
-    def expect(self, status, error="malformed"):
-        """A problem document that ends the connection."""
-        assert self.status == status, (self.status, self.headers, self.body)
-        assert self.headers["Content-Type"] == "application/problem+json"
-        assert self.headers["Connection"] == "close"
-        assert int(self.headers["Content-Length"]) == len(self.body)
-        assert self.headers["Replay-Nonce"]
-        problem = json.loads(self.body)
-        assert problem["type"] == f"urn:ietf:params:acme:error:{error}"
-        assert problem["status"] == status
-        assert problem["detail"]
-        return self
-
-
-def connect(context=None):
-    """A TLS connection to the ACME port."""
-    context = context or ssl.create_default_context(
-        cafile=env("CHANCERY_ROOT"))
-    plain = socket.create_connection((HERE.hostname, HERE.port), 20)
-    try:
-        return context.wrap_socket(plain, server_hostname=HERE.hostname)
-    except BaseException:
-        plain.close()
-        raise
-
-
-def read_all(connection):
-    """All that comes until the server closes."""
-    octets = b""
-    try:
-        while chunk := connection.recv(65536):
-            octets += chunk
-    except ConnectionResetError:
-        pass
-    return octets
 
 
 def exchange(octets):

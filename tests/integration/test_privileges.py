@@ -19,13 +19,19 @@ FACES = (ACME, VALIDATOR, PUBLISHER, OPERATOR)
 
 D32 = "'\\x" + "5a" * 32 + "'::bytea"
 D16 = "'\\x" + "5a" * 16 + "'::bytea"
-TABLES = ("account", "account_key", "authorization_end", "authz",
-          "certificate", "challenge", "challenge_ready", "closing",
-          "evidence", "evidence_logged", "instance", "intent", "issuer",
-          "log_entry", "log_head", "nonce_key", "nonce_spent",
-          "order_authorization", "orders", "outcome", "profile", "request",
-          "schema_version")
+TABLES = ("account", "account_key", "act", "authorization_end", "authz",
+          "caa_wanted", "certificate", "challenge_ready", "closing",
+          "directive", "evidence", "evidence_logged", "instance", "intent",
+          "issuer", "log_entry", "log_head", "nonce_key", "nonce_spent",
+          "order_authorization", "orders", "outcome",
+          "profile", "rate_event", "request", "schema_version")
 
+ORDER = ("INSERT INTO orders (account_id, jws, digest, profile,"
+         " profile_hash{}) VALUES (1, {}, {}, 'server', " + D32 + "{})")
+AUTHZ = ("INSERT INTO authz (public, account_id, type, value, wildcard,"
+         " token, methods{}) VALUES ({}, 1, '{}', '{}', {}, '{}', '{}'{})")
+READY = ("INSERT INTO challenge_ready (authorization_id, method, thumbprint"
+         "{}) VALUES (-1, '{}', {}{})")
 REQUEST = ("INSERT INTO request (kind, account_id, object_id, jws, digest) "
            "VALUES ('{}', {}, {}, {}, {})")
 EVIDENCE = ("INSERT INTO evidence (authorization_id, account_id, thumbprint,"
@@ -34,28 +40,47 @@ EVIDENCE = ("INSERT INTO evidence (authorization_id, account_id, thumbprint,"
             " 'http-01', 'valid', NULL, '{{}}'{})")
 
 
+def order(jws="'x'", digest=D32, column="", value=""):
+    return ORDER.format(column, jws, digest, value)
+
+
+def authz(public=D16, type="dns", value="a.test", wildcard="false",
+          token="a" * 22, methods="{http-01}", more=("", "")):
+    return AUTHZ.format(more[0], public, type, value, wildcard, token,
+                        methods, more[1])
+
+
+def ready(method="http-01", thumbprint=D32, more=("", "")):
+    return READY.format(more[0], method, thumbprint, more[1])
+
+
 # ------------------------------------------------------- positive controls
 
 @pytest.mark.parametrize("role", ROLES)
 def test_connects(role):
     got, _ = run(role, "SELECT current_user, session_user, version::text"
                  " FROM schema_version")
-    assert got == [[role, role, "1"]]
+    assert got == [[role, role, "2"]]
 
 
 def test_acme_may_do_its_work():
-    run(ACME, "INSERT INTO orders (account_id, jws, digest) VALUES (1, 'x', "
-        + D32 + ") RETURNING id",
+    run(ACME, order() + " RETURNING id",
         REQUEST.format("finalize", 1, 2, "'x'", D32),
-        "INSERT INTO authz (public, account_id, type, value, wildcard)"
-        f" VALUES ({D16}, 1, 'dns', 'a.test', false) RETURNING id",
+        authz() + " RETURNING id", authz(type="ip", value="192.0.2.1"),
+        authz(type="ip", value="2001:db8::1"),
         "INSERT INTO order_authorization (order_id, position,"
         " authorization_id) VALUES (-1, 0, -1)",
-        "INSERT INTO challenge (authorization_id, method, token)"
-        f" VALUES (-1, 'http-01', '{'a' * 22}')",
-        "INSERT INTO challenge_ready (authorization_id, method)"
-        " VALUES (-1, 'http-01')",
+        order(column=", replaces, replaces_certificate, replaces_attempt",
+              value=", 'x', -1, 0", digest="sha256('x')"),
+        ready(), ready(),
+        "INSERT INTO rate_event (key) VALUES ('order:1')",
         f"INSERT INTO nonce_spent (nonce) VALUES ({D32})")
+
+
+def test_operator_may_hand_in_acts():
+    run(OPERATOR, "INSERT INTO request (kind, jws, digest)"
+        f" VALUES ('officer-act', 'x', {D32}) RETURNING id",
+        "SELECT body FROM directive", "SELECT body FROM profile")
 
 
 def test_validator_may_do_its_work():
@@ -124,8 +149,10 @@ def test_signer_rewrites_no_log(column):
 
 
 @pytest.mark.parametrize("sql", [
-    "UPDATE account SET thumbprint = thumbprint",
-    "UPDATE account SET jwk = jwk",
+    "UPDATE account SET id = id",
+    "UPDATE account SET eab = eab",
+    "UPDATE directive SET body = body",
+    "UPDATE act SET act_id = act_id",
     "UPDATE request SET jws = jws",
     "UPDATE request SET digest = digest",
     "UPDATE orders SET account_id = account_id",
@@ -136,6 +163,8 @@ def test_signer_rewrites_no_log(column):
     "UPDATE issuer SET seal = seal",
     "INSERT INTO issuer SELECT * FROM issuer",
     "INSERT INTO profile SELECT * FROM profile",
+    "INSERT INTO directive SELECT * FROM directive",
+    "INSERT INTO act SELECT * FROM act",
     "INSERT INTO evidence SELECT * FROM evidence",
     "INSERT INTO request SELECT * FROM request",
     "INSERT INTO log_entry (at) VALUES (now())"])
@@ -184,18 +213,23 @@ INSERTS = {
     "closing": "INSERT INTO closing VALUES (0, 0)",
     "issuer": "INSERT INTO issuer (name, certificate, root, key_id, seal)"
     f" VALUES ('x', 'x', 'x', 'x', {D32})",
+    "directive": "INSERT INTO directive (id, kind, name, version, body,"
+    f" hash, seal) VALUES (1, 'grant', 'x', 1, '{{}}', sha256('{{}}'), {D32})",
+    "act": f"INSERT INTO act (act_id, request_id) VALUES ({D32}, 1)",
+    "caa_wanted": "INSERT INTO caa_wanted (request_id, account_id, type,"
+    " value, wildcard, method) VALUES (1, 1, 'dns', 'a.test', false,"
+    " 'http-01')",
+    "rate_event": "INSERT INTO rate_event (key) VALUES ('x')",
     "profile": "INSERT INTO profile (name, version, issuer_id, body, hash,"
     f" seal) VALUES ('x', 99, 0, '{{}}', sha256('{{}}'), {D32})",
     "instance": "INSERT INTO instance (process, host)"
     " VALUES ('signer', 'x')",
     "schema_version": "INSERT INTO schema_version (version) VALUES (99)",
     "request": REQUEST.format("finalize", 1, 2, "'x'", D32),
-    "orders": "INSERT INTO orders (account_id, jws, digest)"
-    f" VALUES (1, 'x', {D32})",
-    "challenge_ready": "INSERT INTO challenge_ready (authorization_id,"
-    " method) VALUES (-1, 'http-01')",
+    "orders": order(),
+    "challenge_ready": ready(),
 }
-FACE_INSERTS = {ACME: {"request", "orders", "challenge_ready"},
+FACE_INSERTS = {ACME: {"request", "orders", "challenge_ready", "rate_event"},
                 VALIDATOR: {"evidence"}, PUBLISHER: set(), OPERATOR: set()}
 
 
@@ -213,18 +247,14 @@ def test_faces_insert_nothing_else(role, table):
     f" received) VALUES ('finalize', 1, 2, 'x', {D32}, now())",
     "INSERT INTO request (kind, account_id, object_id, jws, digest,"
     f" attempts) VALUES ('finalize', 1, 2, 'x', {D32}, -1000)",
-    "INSERT INTO orders (id, account_id, jws, digest)"
-    f" VALUES (1, 1, 'x', {D32})",
-    "INSERT INTO orders (account_id, jws, digest, expires)"
-    f" VALUES (1, 'x', {D32}, now() + interval '10 years')",
-    "INSERT INTO orders (account_id, jws, digest, created)"
-    f" VALUES (1, 'x', {D32}, now())",
-    "INSERT INTO authz (id, public, account_id, type, value, wildcard)"
-    f" VALUES (1, {D16}, 1, 'dns', 'a.test', false)",
-    "INSERT INTO authz (public, account_id, type, value, wildcard, expires)"
-    f" VALUES ({D16}, 1, 'dns', 'a.test', false, now())",
-    "INSERT INTO challenge_ready (authorization_id, method, attempts)"
-    " VALUES (-1, 'http-01', -5)",
+    order(column=", id", value=", 1"),
+    order(column=", expires", value=", now() + interval '10 years'"),
+    order(column=", created", value=", now()"),
+    authz(more=(", id", ", 1")),
+    authz(more=(", expires", ", now()")),
+    ready(more=(", attempts", ", -5")),
+    ready(more=(", at", ", now()")),
+    "INSERT INTO rate_event (key, id) VALUES ('x', 1)",
     "INSERT INTO nonce_spent (nonce, at)"
     f" VALUES ({D32}, now())"])
 def test_acme_chooses_no_ids_times_or_attempts(sql):
@@ -257,32 +287,41 @@ def test_evidence_is_given_once():
     (ACME, REQUEST.format("finalize", 1, 2, "repeat('x', 32769)::bytea",
                           D32)),
     (ACME, REQUEST.format("finalize", 1, 2, "'x'", D16)),
-    (ACME, "INSERT INTO orders (account_id, jws, digest)"
-     f" VALUES (1, repeat('x', 32769)::bytea, {D32})"),
-    (ACME, f"INSERT INTO orders (account_id, jws, digest)"
-     f" VALUES (1, 'x', {D16})"),
-    *[(ACME, "INSERT INTO authz (public, account_id, type, value, wildcard)"
-       f" VALUES ({public}, 1, '{type}', '{value}', false)")
+    (ACME, order(jws="repeat('x', 32769)::bytea")),
+    (ACME, order(digest=D16)),
+    (ACME, order().replace("'server'", "'Server'")),
+    (ACME, order(column=", replaces", value=", repeat('x', 129)")),
+    (ACME, "INSERT INTO rate_event (key) VALUES (repeat('x', 301))"),
+    (ACME, authz(type="ip", value="192.0.2.1", wildcard="true")),
+    *[(ACME, authz(public=public, type=type, value=value))
       for public, type, value in [
-          (D32, "dns", "a.test"), (D16, "ip", "a.test"), (D16, "dns", "a"),
+          (D32, "dns", "a.test"), (D16, "ip", "a.test"), (D16, "dns", "a-"),
+          (D16, "ip", "192.0.2.1/8"), (D16, "ip", "FE80::1"),
+          (D16, "email", "a.test"),
           (D16, "dns", "A.test"), (D16, "dns", "*.a.test"),
           (D16, "dns", "a..test"), (D16, "dns", "a.test."),
           (D16, "dns", "-a.test"), (D16, "dns", "a.test\n"),
           (D16, "dns", "a_b.test"), (D16, "dns", "a" * 64 + ".test"),
           (D16, "dns", "a." * 126 + "test"), (D16, "dns", "")]],
-    *[(ACME, "INSERT INTO challenge (authorization_id, method, token)"
-       f" VALUES (-1, '{method}', '{token}')")
-      for method, token in [
-          ("dns-01", "a" * 22), ("http-01", "a" * 21), ("http-01", "a" * 65),
-          ("http-01", "../" + "a" * 22), ("http-01", "a" * 22 + "\n")]],
-    (ACME, "INSERT INTO challenge_ready (authorization_id, method)"
-     " VALUES (-1, 'dns-01')"),
+    *[(ACME, authz(methods=methods, token=token))
+      for methods, token in [
+          ("{dns-02}", "a" * 22), ("{http-01}", "a" * 21),
+          ("{http-01}", "a" * 65), ("{http-01}", "../" + "a" * 22),
+          ("{http-01}", "a" * 22 + "\n")]],
+    (ACME, ready(method="dns-02")),
+    (ACME, ready(method="caa")),
+    (ACME, ready(thumbprint=D16)),
+    (OPERATOR, "INSERT INTO request (kind, jws, digest)"
+     f" VALUES ('finalize', 'x', {D32})"),
     (ACME, "INSERT INTO order_authorization (order_id, position,"
      " authorization_id) VALUES (-1, 1000, -1)"),
     (ACME, f"INSERT INTO nonce_spent (nonce) VALUES ({D16})"),
     (ACME, f"INSERT INTO nonce_key (key) VALUES ({D16})"),
-    (VALIDATOR, EVIDENCE.format("", "").replace("'http-01'", "'dns-01'")),
-    (VALIDATOR, EVIDENCE.format("", "").replace("'dns'", "'ip'")),
+    (VALIDATOR, EVIDENCE.format("", "").replace("'http-01'", "'dns-02'")),
+    (VALIDATOR, EVIDENCE.format("", "").replace("'http-01'", "'caa'")),
+    (VALIDATOR, EVIDENCE.format(", wanted_id", ", 1")),
+    (VALIDATOR, EVIDENCE.format(", caa_seconds", ", 604801")),
+    (VALIDATOR, EVIDENCE.format("", "").replace("'dns'", "'email'")),
     (VALIDATOR, EVIDENCE.format("", "").replace("'valid'", "'yes'")),
     (VALIDATOR, EVIDENCE.format("", "").replace("'valid'", "'invalid'")),
     (VALIDATOR, EVIDENCE.format("", "").replace("NULL", "'{}'")),
@@ -324,15 +363,15 @@ def test_publisher_reads_only_what_it_serves(table):
 @pytest.mark.parametrize("column, table", [
     ("jws", "request"), ("jws", "orders"), ("tbs", "intent"),
     ("entry", "log_entry"), ("transcript", "evidence"), ("seal", "account"),
-    ("contact", "account"), ("token", "challenge"), ("key", "nonce_key"),
+    ("contact", "account"), ("token", "authz"), ("key", "nonce_key"),
     ("key_id", "issuer"), ("der", "certificate"), ("serial", "intent")])
 def test_operator_reads_no_contents(column, table):
     refused(OPERATOR, DENIED, f"SELECT {column} FROM {table}")
 
 
 @pytest.mark.parametrize("table", ["log_entry", "log_head", "intent",
-                                   "closing", "account_key", "instance",
-                                   "profile", "evidence_logged"])
+                                   "closing", "act", "instance",
+                                   "caa_wanted", "evidence_logged"])
 def test_acme_does_not_read_the_log(table):
     refused(ACME, DENIED, f"SELECT count(*) FROM {table}")
 
@@ -512,14 +551,16 @@ def test_a_process_is_one_role_only():
 # Whole tables, SELECT only: {table: roles}.
 TABLE_GRANTS = {
     "account": "acme signer validator",
-    "account_key": "signer",
-    "authorization_end": "signer validator",
+    "account_key": "acme signer validator",
+    "act": "signer",
+    "authorization_end": "acme signer validator",
     "authorization_status": "acme",
     "authz": "acme signer validator",
+    "caa_wanted": "signer validator",
     "certificate": "acme signer",
-    "challenge": "acme validator",
     "challenge_ready": "acme validator",
     "closing": "operator signer",
+    "directive": "acme operator signer",
     "evidence": "acme signer validator",
     "evidence_logged": "signer",
     "instance": "signer validator",
@@ -532,28 +573,41 @@ TABLE_GRANTS = {
     "order_status": "acme",
     "orders": "acme signer",
     "outcome": "acme operator signer",
-    "profile": "signer",
+    "profile": "acme operator signer",
+    "rate_event": "acme",
     "request": "acme signer",
     "schema_version": "acme operator publisher signer validator",
 }
 
 # Single columns: {(role, privilege, table): columns}.
 COLUMN_GRANTS = {
-    ("acme", "INSERT", "authz"): "account_id public type value wildcard",
-    ("acme", "INSERT", "challenge"): "authorization_id method token",
-    ("acme", "INSERT", "challenge_ready"): "authorization_id method",
+    ("acme", "INSERT", "authz"): "account_id granted methods public token"
+        " type value wildcard",
+    ("acme", "INSERT", "challenge_ready"):
+        "authorization_id method thumbprint",
     ("acme", "INSERT", "nonce_key"): "key",
     ("acme", "INSERT", "nonce_spent"): "nonce",
     ("acme", "INSERT", "order_authorization"):
         "authorization_id order_id position",
-    ("acme", "INSERT", "orders"): "account_id digest jws",
+    ("acme", "INSERT", "orders"): "account_id digest jws not_after not_before"
+        " profile profile_hash replaces replaces_attempt replaces_certificate",
+    ("acme", "INSERT", "rate_event"): "key",
     ("acme", "INSERT", "request"): "account_id digest jws kind object_id",
+    ("operator", "INSERT", "request"): "digest jws kind",
+    ("operator", "SELECT", "account"): "created eab id public status",
     ("operator", "SELECT", "certificate"): "at id not_after",
     ("operator", "SELECT", "intent"): "at index",
     ("operator", "SELECT", "issuer"): "certificate id name root",
-    ("operator", "SELECT", "request"): "id received",
-    ("signer", "INSERT", "account"):
-        "contact id jwk public request_id seal status thumbprint",
+    ("operator", "SELECT", "request"): "digest id received",
+    ("signer", "INSERT", "account"): "contact eab external id jwk public"
+        " request_id seal status terms thumbprint",
+    ("signer", "INSERT", "act"): "act_id request_id",
+    ("signer", "INSERT", "caa_wanted"):
+        "account_id method request_id type value wildcard",
+    ("signer", "INSERT", "directive"):
+        "body hash id kind name request_id seal version",
+    ("signer", "INSERT", "profile"):
+        "body hash id issuer_id name seal version",
     ("signer", "INSERT", "account_key"): "account_id thumbprint",
     ("signer", "INSERT", "authorization_end"):
         "authorization_id kind request_id",
@@ -565,16 +619,19 @@ COLUMN_GRANTS = {
     ("signer", "INSERT", "intent"): "account_id index instance issuer_id"
         " order_id profile_id request_id serial spki_hash tbs",
     ("signer", "INSERT", "log_entry"): "entry index kind leaf_hash",
-    ("signer", "INSERT", "outcome"): "account_id certificate_id problem"
-        " request_id result terminal",
-    ("signer", "UPDATE", "account"): "contact seal status",
+    ("signer", "INSERT", "outcome"): "account_id certificate_id detail"
+        " problem request_id result terminal",
+    ("signer", "UPDATE", "account"):
+        "contact jwk seal status terms thumbprint",
     ("signer", "UPDATE", "instance"): "ended",
     ("signer", "UPDATE", "intent"): "instance",
     ("signer", "UPDATE", "log_head"): "size",
     ("signer", "UPDATE", "request"): "attempts",
-    ("validator", "INSERT", "evidence"): "account_id authorization_id method"
-        " problem result thumbprint transcript type value wildcard",
+    ("validator", "INSERT", "evidence"): "account_id authorization_id"
+        " caa_seconds method problem proven_by result thumbprint transcript"
+        " type value wanted_id wildcard",
     ("validator", "INSERT", "instance"): "host process",
+    ("validator", "UPDATE", "caa_wanted"): "attempts",
     ("validator", "UPDATE", "challenge_ready"): "attempts",
     ("validator", "UPDATE", "instance"): "ended",
 }
@@ -606,7 +663,7 @@ def test_column_grants():
 
 
 def test_other_grants():
-    inserters = (ACME, SIGNER, VALIDATOR)
+    inserters = (ACME, OPERATOR, SIGNER, VALIDATOR)
     assert set(rows(
         "SELECT object_name::text, grantee::text"
         " FROM information_schema.usage_privileges"

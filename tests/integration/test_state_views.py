@@ -19,7 +19,7 @@ PROBLEM = '{"type":"urn:ietf:params:acme:error:unauthorized"}'
 
 @pytest.fixture(scope="module")
 def table():
-    """{("authz", "010001"): "invalid", ...} from the C functions."""
+    """{("authz", "0100010"): "revoked", ...} from the C functions."""
     program = os.path.join(env("CHANCERY_BUILD"), "tests/unit/state_table")
     assert os.path.exists(program), f"{program} is not there: run make check"
     out = subprocess.run([program], check=True, capture_output=True,
@@ -49,12 +49,13 @@ class Facts:
         return account
 
     def authz(self, account, result=None, end=None, expires=FUTURE,
-              valid_until=FUTURE):
+              valid_until=FUTURE, granted=False):
         authz = next(self.ids)
         self.run("INSERT INTO authz (id, public, account_id, type, value,"
-                 " wildcard, expires) VALUES (%s, %s, %s, 'dns', 'a.test',"
-                 " false, now() + %s::interval)", authz, bytes(16), account,
-                 expires)
+                 " wildcard, granted, token, methods, expires) VALUES (%s,"
+                 " %s, %s, 'dns', 'a.test', false, %s, %s, '{http-01}',"
+                 " now() + %s::interval)", authz, bytes(16), account,
+                 granted, "t" * 43, expires)
         if result is not None:
             self.run("INSERT INTO evidence (authorization_id, account_id,"
                      " thumbprint, type, value, wildcard, method, result,"
@@ -70,9 +71,10 @@ class Facts:
 
     def order(self, account, authzs, expires=FUTURE):
         order = next(self.ids)
-        self.run("INSERT INTO orders (id, account_id, jws, digest, expires)"
-                 " VALUES (%s, %s, 'x', %s, now() + %s::interval)", order,
-                 account, order.to_bytes(32, "little"), expires)
+        self.run("INSERT INTO orders (id, account_id, jws, digest, profile,"
+                 " profile_hash, expires) VALUES (%s, %s, 'x', %s, 'server',"
+                 " %s, now() + %s::interval)", order, account,
+                 order.to_bytes(32, "little"), bytes(32), expires)
         for position, authz in enumerate(authzs):
             self.run("INSERT INTO order_authorization (order_id, position,"
                      " authorization_id) VALUES (%s, %s, %s)", order,
@@ -116,15 +118,17 @@ ACCOUNTS = ("valid", "deactivated", "revoked", None)
 
 def test_authorization_status(table, facts):
     seen = set()
-    for account, result, end, expires, until in itertools.product(
-            ACCOUNTS, RESULTS, ENDS, (PAST, FUTURE), (PAST, FUTURE)):
+    for account, result, end, expires, until, granted in itertools.product(
+            ACCOUNTS, RESULTS, ENDS, (PAST, FUTURE), (PAST, FUTURE),
+            (False, True)):
         past = (until if result == "valid" else expires) == PAST
         key = bits(end == "deactivated", end == "revoked", result == "valid",
-                   result == "invalid", past, account == "valid")
+                   result == "invalid", past, account == "valid", granted)
         authz = facts.authz(facts.account(account), result, end, expires,
-                            until)
+                            until, granted)
         assert facts.status("authorization_status", authz) == \
-            table["authz", key], (account, result, end, expires, until)
+            table["authz", key], (account, result, end, expires,
+                                     until, granted)
         seen.add(key)
     # All but what two UNIQUE constraints forbid: both results, both ends.
     assert seen == {facts for what, facts in table if what == "authz" and

@@ -67,7 +67,7 @@ def test_every_process_is_its_own_user():
 
 
 @pytest.mark.parametrize("name", ["chancery-probe", "chancery-publisher",
-                                  "chancery-token"])
+                                  "chancery-renew", "chancery-token"])
 def test_a_killed_process_comes_back(name):
     before = processes()[name]
     os.kill(int(before[0]), signal.SIGKILL)
@@ -145,7 +145,7 @@ def test_migrate_changes_nothing_twice():
     for words in (["--dry-run"], []):
         ended = ctl("db", "migrate", *words)
         assert ended.returncode == 0, ended.stderr
-        assert "schema: version 1 since" in ended.stdout
+        assert "schema: version 2 since" in ended.stdout
 
 
 @pytest.mark.parametrize("words", [

@@ -121,11 +121,12 @@ def order_row(who, names, **more):
     return forge_order(who, jws), jws
 
 
-def forge_order(who, jws, account=None):
+def forge_order(who, jws, account=None, profile="server"):
     digest = digest_of(jws)
-    stay(f"INSERT INTO orders (account_id, jws, digest) VALUES"
-         f" ({account or number(who.kid)}, {octets(body_of(jws))},"
-         f" {octets(digest)})")
+    stay(f"INSERT INTO orders (account_id, jws, digest, profile,"
+         f" profile_hash) VALUES ({account or number(who.kid)},"
+         f" {octets(body_of(jws))}, {octets(digest)}, '{profile}',"
+         f" {octets(bytes(32))})")
     order = value("SELECT id FROM orders WHERE digest = %s", digest)
     public = b64u(order.to_bytes(8, "big") + digest[:16])
     base = who.directory["newOrder"].removesuffix("/new-order")
@@ -224,17 +225,34 @@ def test_other_order_underneath(alice, responder):
     still_ready(alice, url, order, names)
 
 
-@pytest.mark.parametrize("more", [
-    {"notBefore": "2027-01-01T00:00:00Z"}, {"profile": "other"},
-    {"notAfter": "2040-01-01T00:00:00Z"}])
-def test_dates_and_profile(alice, responder, more):
+@pytest.mark.parametrize("more, error", [
+    ({"notBefore": "2040-01-01T00:00:00Z"}, "malformed"),
+    ({"notAfter": "2041-01-01T00:00:00Z"}, "malformed"),
+    ({"notAfter": "soon"}, "malformed"), ({"profile": 1}, "malformed"),
+    ({"profile": "other"}, "invalidProfile"),
+    ({"replaces": "no certificate"}, "malformed")])
+def test_dates_and_profile(alice, responder, more, error):
     """RFC 8555, 7.4: never something else than what was asked for."""
     names = ["dates.thief.test"]
     alice.ready_order(names, responder)
     order, _ = order_row(alice, names, **more)
     jws, target = finalize(alice, order, names)
     expect_refused(submit("finalize", number(alice.kid), target, jws),
-                   "malformed", True)
+                   error, True)
+
+
+def test_profile_of_the_row(alice, responder):
+    """The row names another profile than the message."""
+    names = ["column.thief.test"]
+    alice.ready_order(names, responder)
+    jws = alice.jws(alice.directory["newOrder"], {"identifiers": [
+        {"type": "dns", "value": names[0]}]})
+    order = forge_order(alice, jws, profile="client")
+    message, target = finalize(alice, order, names)
+    end = submit("finalize", number(alice.kid), target, message)
+    assert end[0] == "done"
+    assert value("SELECT p.name FROM intent i JOIN profile p ON p.id ="
+                 " i.profile_id WHERE i.order_id = %s", target) == "server"
 
 
 # -------------------------------------------------------------- old messages
@@ -310,6 +328,24 @@ def test_evidence_of_another_account(alice, bob, responder):
     assert value("SELECT status FROM order_status WHERE id = %s",
                  order["id"]) == "ready"
     jws, target = finalize(alice, order, names)
+    expect_refused(submit("finalize", number(alice.kid), target, jws),
+                   "unauthorized", True)
+
+
+def test_granted_by_the_face(alice):
+    """That a name needs no proof is an officer's word, not the face's."""
+    name = "granted.thief.test"
+    order, _ = order_row(alice, [name])
+    stay("INSERT INTO authz (public, account_id, type, value, wildcard,"
+         f" granted, token, methods) VALUES ({octets(os.urandom(16))},"
+         f" {number(alice.kid)}, 'dns', '{name}', false, true,"
+         f" '{b64u(os.urandom(32))}', '{{}}')")
+    authz = value("SELECT id FROM authz WHERE value = %s", name)
+    stay(f"INSERT INTO order_authorization VALUES ({order['id']}, 0,"
+         f" {authz})")
+    assert value("SELECT status FROM order_status WHERE id = %s",
+                 order["id"]) == "ready"
+    jws, target = finalize(alice, order, [name])
     expect_refused(submit("finalize", number(alice.kid), target, jws),
                    "unauthorized", True)
 
@@ -472,21 +508,25 @@ def test_forged_profile(alice, responder):
     """A profile that was changed in its row stops the issuing."""
     names = ["profile.thief.test"]
     url, order = alice.ready_order(names, responder)
-    body = value("SELECT body FROM profile ORDER BY version DESC LIMIT 1")
+    newest, body = rows("SELECT id, body FROM profile WHERE name = 'server'"
+                        " ORDER BY version DESC LIMIT 1")[0]
     longer = json.loads(body)
     longer["validity_seconds"] = 800 * 86400
     longer = json.dumps(longer, sort_keys=True, separators=(",", ":"))
     stop = "ALTER TABLE profile DISABLE TRIGGER append_only"
     go = "ALTER TABLE profile ENABLE TRIGGER append_only"
-    change = "UPDATE profile SET body = %s, hash = sha256(%s::bytea)"
-    as_owner((stop, ()), (change, (longer, longer)), (go, ()))
+    change = ("UPDATE profile SET body = %s, hash = sha256(%s::bytea)"
+              " WHERE id = %s")
+    as_owner((stop, ()), (change, (longer, longer, newest)), (go, ()))
     try:
         time.sleep(2.5)			# it looks each second
         jws, target = finalize(alice, order, names)
         expect_refused(submit("finalize", number(alice.kid), target, jws),
                        "serverInternal", False)
+        # The others are not touched.
+        alice.issue(names, responder, profile="client")
     finally:
-        as_owner((stop, ()), (change, (body, body)), (go, ()))
+        as_owner((stop, ()), (change, (body, body, newest)), (go, ()))
     time.sleep(2.5)
     still_ready(alice, url, order, names)
 

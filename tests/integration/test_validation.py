@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from acme_client import Http01, ip
 from appliance import env, eventually, processes, rows
 from checks import fresh, number
 from trial import SECRET, Trial, redirecting, reply
@@ -239,6 +240,56 @@ def test_H03_ten_redirects(trial, responder):
             handler, "", 302, ("Location", to))
     responder.answers[paths[-1]] = trial.answer
     trial.passes()
+
+
+# ------------------------------------------------------------ IP identifiers
+
+@pytest.mark.parametrize("address, host", [
+    ("127.0.0.31", "127.0.0.31"), ("::1", "[::1]")])
+def test_ip_http01(client, address, host):
+    """RFC 8738, 4: no DNS; the address is the Host."""
+    trial = Trial(client, ip(address))
+    seen = []
+
+    def look(handler):
+        seen.append(handler.headers["Host"])
+        reply(handler, trial.answer)
+    with Http01(PORT, address) as responder:
+        responder.hooks[trial.path] = look
+        trial.passes()
+    assert seen == [f"{host}:{PORT}"]
+    hop, = trial.transcript()["hops"]
+    assert "dns" not in hop
+    assert [t["address"] for t in hop["tries"]] == [address]
+
+
+def test_ip_http01_redirects(client):
+    """On the same host, where it is written so; an address in a Location is
+    never followed."""
+    for location, good in (("/there", True),
+                           (f"http://127.0.0.32:{PORT}/there", False)):
+        trial = Trial(client, ip("127.0.0.32"))
+        with Http01(PORT, "127.0.0.32") as responder:
+            responder.answers["/there"] = trial.answer
+            redirecting(trial, responder, location)
+            done = trial.start().end()
+            assert (done["status"] == "valid") == good, done
+        if good:
+            client.post(trial.authz, {"status": "deactivated"}).expect(200)
+
+
+def test_ip_http01_wrong(client):
+    trial = Trial(client, ip("127.0.0.33"))
+    with Http01(PORT, "127.0.0.33") as responder:
+        responder.serve(trial.token, SECRET)
+        trial.fails("unauthorized", "key authorization")
+
+
+def test_ip_is_not_for_dns(client):
+    order = client.new_order([ip("127.0.0.34")]).expect(201)
+    authz = client.get(order.json["authorizations"][0]).json
+    assert {c["type"] for c in authz["challenges"]} == {"http-01",
+                                                        "tls-alpn-01"}
 
 
 # ------------------------------------------------------ evidence, resilience

@@ -1,26 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One challenge for one name, and what a host may do when it is asked."""
+"""One challenge for one identifier, what a host may do when it is asked, and
+validators that ask with other settings than the running one."""
 import json
+import os
+import signal
+from contextlib import ExitStack, contextmanager
 
 from acme_client import Http01
-from appliance import rows
+from appliance import processes, rows
+from beside import Beside
 from checks import number
 
 SECRET = "<script>the host's own words</script>"
 
 
-class Trial:
-    """One challenge for one name."""
+@contextmanager
+def validating(resolver, validator="", probe=None, log=None, **changes):
+    """A validator with its helpers beside the running one, which sleeps
+    meanwhile: the same work with other settings."""
+    with ExitStack() as stack:
+        beside = stack.enter_context(Beside(
+            {"resolver": resolver, "validator": validator},
+            without=[r"local = \([^)]*\);"], **changes))
+        running, = processes()["chancery-validator"]
+        stack.callback(os.kill, running, signal.SIGCONT)
+        beside.start("resolver")
+        beside.start("probe", probe, log)
+        beside.start("validator")
+        os.kill(running, signal.SIGSTOP)
+        yield beside
 
-    def __init__(self, client, name):
+
+class Trial:
+    """One challenge for one name (or identifier object)."""
+
+    def __init__(self, client, name, method="http-01"):
         order = client.new_order([name]).expect(201)
         self.client = client
-        self.name = name
+        self.identifier = order.json["identifiers"][0]
+        self.method = method
         self.authz, = order.json["authorizations"]
-        self.challenge = client.challenge(client.get(self.authz).json)
+        authz = client.get(self.authz).expect(200).json
+        self.name = authz["identifier"]["value"]
+        self.challenge = client.challenge(authz, method)
         self.token = self.challenge["token"]
         self.path = Http01.PREFIX + self.token
         self.answer = client.key.key_authorization(self.token)
+
+    def prove(self, responder, **more):
+        """The right answer, where `responder` has it (responders.py)."""
+        responder.prove(dict(self.identifier, value=self.name), self.token,
+                        self.answer, self.client.kid, **more)
+        return self
 
     def start(self):
         self.client.post(self.challenge["url"], {}).expect(200)
@@ -30,7 +61,7 @@ class Trial:
         """The challenge, valid or invalid; no word of the host is in it."""
         reply = self.client.poll(self.authz, seconds=40)
         assert SECRET[1:7] not in reply.text
-        done = self.client.challenge(reply.json)
+        done = self.client.challenge(reply.json, self.method)
         assert done["status"] == reply.json["status"]
         return done
 
@@ -48,10 +79,12 @@ class Trial:
         for word in (self.name, *words):
             assert word in done["error"]["detail"], done
 
+    def evidence(self, *columns):
+        return rows(f"SELECT {', '.join(columns)} FROM evidence WHERE "
+                    "authorization_id = %s", number(self.authz))[0]
+
     def transcript(self):
-        return json.loads(rows(
-            "SELECT transcript FROM evidence WHERE authorization_id = %s",
-            number(self.authz))[0][0])
+        return json.loads(self.evidence("transcript")[0])
 
 
 def reply(handler, body, status=200, *headers):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Prints the whole truth table of server/state.c, one combination of facts a
- * line: "authz 010001 invalid", "order 0010100 processing", in the order of
+ * line: "authz 0100010 revoked", "order 0010100 processing", in the order of
  * the members of struct authz_facts and struct order_facts.
  * tests/integration/test_state_views.py holds the views against it.
  */
@@ -9,7 +9,7 @@
 
 #include "../../server/state.h"
 
-#define AUTHZ_FACTS	6
+#define AUTHZ_FACTS	7
 #define ORDER_FACTS	7
 
 static void
@@ -35,6 +35,7 @@ print_authz(unsigned facts)
 		.failed = facts >> 3 & 1,
 		.past_expiry = facts >> 4 & 1,
 		.account_valid = facts >> 5 & 1,
+		.granted = facts >> 6 & 1,
 	};
 
 	print_line("authz", facts, AUTHZ_FACTS,

@@ -56,14 +56,32 @@ test_defaults(void **state)
 	assert_int_equal(c->acme.hold_challenge_ms, 250);
 	assert_int_equal(c->acme.hold_finalize_ms, 2000);
 	assert_string_equal(c->acme.tls_certificate,
-	    "/var/lib/chancery/listener.pem");
-	assert_string_equal(c->acme.tls_key, "/var/lib/chancery/listener.key");
+	    "/var/lib/chancery/listener/listener.pem");
+	assert_string_equal(c->acme.tls_key,
+	    "/var/lib/chancery/listener/listener.key");
+	assert_string_equal(c->acme.default_profile, "server");
+	assert_int_equal(c->acme.challenges.n, 4);
+	assert_string_equal(c->acme.challenges.v[0], "http-01");
+	assert_true(c->acme.pre_authorization);
+	assert_true(c->acme.authorization_reuse);
+	assert_false(c->acme.external_account_required);
+	assert_int_equal(c->acme.ntrusted_proxies, 0);
+	assert_int_equal(c->policy.nip_identifiers, 0);
+	assert_int_equal(c->limits.orders_per_name.count, 0);
+	assert_int_equal(c->limits.pending_per_account, 0);
+	assert_int_equal(c->validator.tls_alpn_port, 443);
+	assert_int_equal(c->validator.retry_for_ms, 0);
 	assert_int_equal(c->validator.nallow, 0);
+	assert_int_equal(c->validator.ncaa_zones, 0);
 	assert_int_equal(c->resolver.nlocal, 0);
+	assert_int_equal(c->resolver.nforward_zones, 0);
 	assert_null(c->resolver.forward);
 	assert_int_equal(c->token.deadline_ms, 10000);
 	assert_string_equal(c->token.on.label, "chancery-issuing");
 	assert_string_equal(c->publisher.url, "http://ca.example");
+	assert_int_equal(c->renew.before, 30 * 86400);
+	assert_null(c->renew.profile);
+	assert_string_equal(c->renew.trust, "/var/lib/chancery/root.pem");
 }
 
 static void
@@ -101,6 +119,52 @@ test_values(void **state)
 	assert_int_equal(c->resolver.nlocal, 1);
 	assert_string_equal(c->resolver.local[0].name, "test");
 	assert_int_equal(c->token.workers, 7);
+}
+
+static void
+test_values_of_acme(void **state)
+{
+	const struct conf	*c;
+
+	(void)state;
+	c = load_text(NEEDED
+	    "acme: { challenges = [ \"dns-01\", \"http-01\" ];\n"
+	    "    pre_authorization = \"no\"; trusted_proxies = "
+	    "[ \"192.0.2.7\" ];\n"
+	    "    external_account_required = \"yes\"; };\n"
+	    "policy: { ip_identifiers = [ \"10.0.0.0/8\" ]; };\n"
+	    "limits: { orders_per_account = \"300/3h\";\n"
+	    "    accounts_per_address = \"10/1m\";\n"
+	    "    orders_per_name = \"none\"; pending_per_account = \"7\"; };"
+	    "\nvalidator: { caa_zones = (\n"
+	    "    { name = \"a.example\"; policy = \"off\"; },\n"
+	    "    { name = \"b.example\"; policy = \"tolerate\"; } ); };\n"
+	    "resolver: { insecure = [ \"lab.example\" ]; forward_zones = (\n"
+	    "    { name = \"corp.example\"; address = \"[::1]:53\"; } ); };"
+	    "\nrenew: { profile = \"short-lived\"; before = \"1h\";\n"
+	    "    trust = \"/root.pem\"; };\n");
+	assert_string_equal(why, "");
+	assert_non_null(c);
+	assert_int_equal(c->acme.challenges.n, 2);
+	assert_string_equal(c->acme.challenges.v[0], "dns-01");
+	assert_false(c->acme.pre_authorization);
+	assert_true(c->acme.authorization_reuse);
+	assert_true(c->acme.external_account_required);
+	assert_int_equal(c->acme.trusted_proxies[0].bits, 128);
+	assert_int_equal(c->policy.ip_identifiers[0].bits, 104);
+	assert_int_equal(c->limits.orders_per_account.count, 300);
+	assert_int_equal(c->limits.orders_per_account.seconds, 10800);
+	assert_int_equal(c->limits.accounts_per_address.seconds, 60);
+	assert_int_equal(c->limits.orders_per_name.count, 0);
+	assert_int_equal(c->limits.pending_per_account, 7);
+	assert_int_equal(c->validator.ncaa_zones, 2);
+	assert_int_equal(c->validator.caa_zones[0].policy, CAA_OFF);
+	assert_int_equal(c->validator.caa_zones[1].policy, CAA_TOLERATE);
+	assert_int_equal(c->resolver.insecure.n, 1);
+	assert_string_equal(c->resolver.forward_zones[0].address, "[::1]:53");
+	assert_int_equal(c->renew.before, 3600);
+	assert_string_equal(c->renew.profile, "short-lived");
+	assert_string_equal(c->renew.trust, "/root.pem");
 }
 
 /* What is put behind NEEDED, and what must be said of it. */
@@ -167,6 +231,27 @@ static const struct {
 	{ "database: { port = \"http\"; };", "must be a number" },
 	{ "publisher: { url = \"https://x\"; };", "must be \"http://\", a "
 	    "host and nothing" },
+	{ "acme: { challenges = [ \"dns-02\" ]; };", "must be a challenge "
+	    "type" },
+	{ "acme: { challenges = [ ]; };", "\"acme.challenges\" has 0" },
+	{ "acme: { pre_authorization = \"on\"; };", "must be \"yes\" or "
+	    "\"no\"" },
+	{ "limits: { orders_per_name = \"300\"; };", "must be a count and a "
+	    "time" },
+	{ "limits: { orders_per_name = \"/3h\"; };", "must be a count and a "
+	    "time" },
+	{ "limits: { orders_per_name = \"0/3h\"; };", "must be a count and "
+	    "a time" },
+	{ "limits: { orders_per_name = \"3/3\"; };", "must be a count and a "
+	    "time" },
+	{ "limits: { pending_per_account = \"none\"; };", "must be a "
+	    "number" },
+	{ "validator: { caa_zones = ( { name = \"a\"; policy = \"no\"; } ); "
+	    "};", "must be \"enforce\", \"tolerate\" or \"off\"" },
+	{ "resolver: { stub_zones = ( { name = \"a\"; } ); };",
+	    "\"resolver.stub_zones[0].address\" is missing" },
+	{ "renew: { before = \"5s\"; };", "\"renew.before\" is \"5s\" but "
+	    "must lie between" },
 	/* what libconfig would let pass */
 	{ "@include \"/etc/passwd\"", "3: @include is not taken" },
 	{ "acme: { listen = [ \"[::1]:1\" \"[::1]:2\" ]; };", "3: two "
@@ -217,7 +302,8 @@ test_users(void **state)
 	static const char	some[] = NEEDED
 	    "acme: { user = \"a\"; }; validator: { user = \"b\"; };\n"
 	    "resolver: { user = \"c\"; }; probe: { user = \"d\"; };\n"
-	    "signer: { user = \"e\"; }; publisher: { user = \"%s\"; };\n";
+	    "signer: { user = \"e\"; }; publisher: { user = \"%s\"; };\n"
+	    "renew: { user = \"h\"; };\n";
 	char			text[1024];
 	const char		*token;
 
@@ -299,7 +385,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT(test_defaults), UNIT(test_values), UNIT(test_refusals),
+		UNIT(test_defaults), UNIT(test_values),
+		UNIT(test_values_of_acme), UNIT(test_refusals),
 		UNIT(test_missing), UNIT(test_users), UNIT(test_unreadable),
 		UNIT(test_address), UNIT(test_units),
 	};

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names that are accepted, and in what form; names that are not, and why. */
+#include <unistd.h>
+
 #include "unit.h"
 
 #include "server/ident.c"
@@ -176,7 +178,7 @@ test_types(void **state)
 		const char *type, *value;
 		enum problem_type problem;
 	} types[] = {
-		{ "ip", "192.0.2.1", PR_UNSUPPORTED_IDENTIFIER },
+		{ "IP", "192.0.2.1", PR_UNSUPPORTED_IDENTIFIER },
 		{ "DNS", "example.com", PR_UNSUPPORTED_IDENTIFIER },
 		{ "", "example.com", PR_UNSUPPORTED_IDENTIFIER },
 		{ "email", "a@example.com", PR_UNSUPPORTED_IDENTIFIER },
@@ -195,6 +197,216 @@ test_types(void **state)
 		    &ident, &p), -1);
 		assert_int_equal(p.type, types[i].problem);
 	}
+}
+
+static const struct {
+	const char	*in;
+	enum problem_type type;		/* PR_NONE: taken as it is */
+	const char	*reverse;
+} addresses[] = {
+	{ "192.0.2.1", PR_NONE, "1.2.0.192.in-addr.arpa" },
+	{ "127.0.0.1", PR_NONE, "1.0.0.127.in-addr.arpa" },
+	{ "10.20.30.255", PR_NONE, "255.30.20.10.in-addr.arpa" },
+	{ "223.255.255.255", PR_NONE, "255.255.255.223.in-addr.arpa" },
+	{ "2001:db8::1", PR_NONE, "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
+	    "0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa" },
+	{ "::1", PR_NONE, "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
+	    "0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa" },
+	{ "fd00:1:2:3:4:5:6:789a", PR_NONE, "a.9.8.7.6.0.0.0.5.0.0.0.4.0.0.0."
+	    "3.0.0.0.2.0.0.0.1.0.0.0.0.0.d.f.ip6.arpa" },
+	{ "2001:db8:0:1:1:1:1:1", PR_NONE, NULL },
+	{ "2001:db8::1:0:0:1", PR_NONE, NULL },
+	{ "2001:0:0:1::1", PR_NONE, NULL },
+	{ "fe80::1", PR_NONE, NULL },
+	/* RFC 5952, 4 */
+	{ "2001:DB8::1", PR_MALFORMED, NULL },
+	{ "2001:0db8::1", PR_MALFORMED, NULL },
+	{ "2001:db8:0:0:0:0:0:1", PR_MALFORMED, NULL },
+	{ "2001:db8::0:1", PR_MALFORMED, NULL },
+	{ "2001:db8::1:1:1:1:1", PR_MALFORMED, NULL },
+	{ "2001::1:0:0:0:1", PR_MALFORMED, NULL },
+	{ "2001:db8:0:0:1::1", PR_MALFORMED, NULL },
+	{ "::0001", PR_MALFORMED, NULL },
+	/* no address */
+	{ "", PR_MALFORMED, NULL },
+	{ "192.0.2", PR_MALFORMED, NULL },
+	{ "192.0.2.01", PR_MALFORMED, NULL },
+	{ "192.0.2.256", PR_MALFORMED, NULL },
+	{ "192.0.2.1.", PR_MALFORMED, NULL },
+	{ " 192.0.2.1", PR_MALFORMED, NULL },
+	{ "0xc0.0.2.1", PR_MALFORMED, NULL },
+	{ "3221225985", PR_MALFORMED, NULL },
+	{ "192.0.2.0/24", PR_MALFORMED, NULL },
+	{ "*.192.0.2.1", PR_MALFORMED, NULL },
+	{ "[::1]", PR_MALFORMED, NULL },
+	{ "fe80::1%eth0", PR_MALFORMED, NULL },
+	{ "2001:db8::1::", PR_MALFORMED, NULL },
+	{ "example.com", PR_MALFORMED, NULL },
+	/* of no single host */
+	{ "0.0.0.0", PR_REJECTED_IDENTIFIER, NULL },
+	{ "0.1.2.3", PR_REJECTED_IDENTIFIER, NULL },
+	{ "224.0.0.1", PR_REJECTED_IDENTIFIER, NULL },
+	{ "255.255.255.255", PR_REJECTED_IDENTIFIER, NULL },
+	{ "::", PR_REJECTED_IDENTIFIER, NULL },
+	{ "::2", PR_REJECTED_IDENTIFIER, NULL },
+	{ "ff02::1", PR_REJECTED_IDENTIFIER, NULL },
+	{ "::192.0.2.1", PR_REJECTED_IDENTIFIER, NULL },
+	{ "::ffff:192.0.2.1", PR_REJECTED_IDENTIFIER, NULL },
+	{ "::ffff:c000:201", PR_REJECTED_IDENTIFIER, NULL },
+};
+
+static void
+test_addresses(void **state)
+{
+	char reverse[IDENT_MAX + 1];
+	struct ident ident, again;
+	unsigned char octets[16];
+	struct problem p;
+	size_t i, len;
+
+	(void)state;
+	for (i = 0; i < nitems(addresses); i++) {
+		memset(&p, 0, sizeof(p));
+		if (ident_parse("ip", addresses[i].in, &ident, &p) !=
+		    (addresses[i].type == PR_NONE ? 0 : -1) ||
+		    p.type != addresses[i].type)
+			fail_msg("%s: %s %s", addresses[i].in,
+			    problem_urn(p.type), p.detail);
+		if (addresses[i].type != PR_NONE)
+			continue;
+		assert_string_equal(ident.type, "ip");
+		assert_false(ident.wildcard);
+		assert_string_equal(ident.value, addresses[i].in);
+		len = ident_octets(&ident, octets);
+		assert_int_equal(len,
+		    strchr(addresses[i].in, ':') == NULL ? 4 : 16);
+		assert_int_equal(ident_from_octets(octets, len, &again), 0);
+		assert_int_equal(ident_compare(&ident, &again), 0);
+		assert_int_equal(ident_reverse(&ident, reverse), 0);
+		if (addresses[i].reverse != NULL)
+			assert_string_equal(reverse, addresses[i].reverse);
+	}
+	assert_int_equal(ident_parse("dns", "a.test", &ident, &p), 0);
+	assert_int_equal(ident_octets(&ident, octets), 0);
+	assert_int_equal(ident_reverse(&ident, reverse), -1);
+	assert_int_equal(ident_from_octets(octets, 5, &again), -1);
+	assert_true(ident_known("dns") && ident_known("ip"));
+	assert_false(ident_known("email") || ident_known(""));
+}
+
+static void
+test_within(void **state)
+{
+	static const struct prefix private[] = {
+		{ { [10] = 0xff, 0xff, 10 }, 96 + 8 },
+		{ { [10] = 0xff, 0xff, 172, 16 }, 96 + 12 },
+		{ { 0xfd }, 8 },
+	}, six[] = { { { 0 }, 0 } }, four[] = {
+		{ { [10] = 0xff, 0xff }, 96 },
+	};
+	static const struct {
+		const char	*address;
+		bool		 in_private, in_six, in_four;
+	} in[] = {
+		{ "10.1.2.3", true, false, true },
+		{ "11.1.2.3", false, false, true },
+		{ "172.31.255.1", true, false, true },
+		{ "172.32.0.1", false, false, true },
+		{ "fd12::1", true, true, false },
+		{ "fc12::1", false, true, false },
+	};
+	struct ident ident;
+	struct problem p;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < nitems(in); i++) {
+		assert_int_equal(ident_parse("ip", in[i].address, &ident, &p),
+		    0);
+		assert_int_equal(ident_within(&ident, private, 3),
+		    in[i].in_private);
+		assert_int_equal(ident_within(&ident, six, 1), in[i].in_six);
+		assert_int_equal(ident_within(&ident, four, 1),
+		    in[i].in_four);
+		assert_false(ident_within(&ident, NULL, 0));
+	}
+	assert_int_equal(ident_parse("dns", "a.test", &ident, &p), 0);
+	assert_false(ident_within(&ident, six, 1));
+}
+
+/* The CA's own host may be a name that nobody else could have. */
+static void
+test_own(void **state)
+{
+	static const struct {
+		const char	*base_url, *name;
+		bool		 taken, own;
+	} hosts[] = {
+		{ "https://localhost:14000", "localhost", true, true },
+		{ "https://localhost:14000", "LOCALHOST", true, true },
+		{ "https://localhost:14000", "*.localhost", false, false },
+		{ "https://localhost:14000", "x.localhost", false, false },
+		{ "https://localhost:14000", "intranet", false, false },
+		{ "https://ca", "ca", true, true },
+		{ "https://ca.example.com/acme", "ca.example.com", true,
+		    false },
+		{ "https://ca.example.com/acme", "localhost", false, false },
+		{ "https://ca.example.com/acme", "a.test", true, false },
+	};
+	struct ident ident;
+	struct problem p;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < nitems(hosts); i++) {
+		ident_own(hosts[i].base_url);
+		assert_int_equal(ident_parse("dns", hosts[i].name, &ident,
+		    &p), hosts[i].taken ? 0 : -1);
+		assert_int_equal(hosts[i].taken && ident.own, hosts[i].own);
+	}
+	ident_own("https://");
+}
+
+static void
+test_registered(void **state)
+{
+	static const char *const names[][2] = {
+		{ "example.com", "example.com" },
+		{ "a.b.example.com", "example.com" },
+		{ "*.b.example.co.uk", "example.co.uk" },
+		{ "a.b.host.test", "host.test" },
+		{ "x.y.github.io", "y.github.io" },
+		{ "github.io", "github.io" },
+	};
+	char file[] = "/tmp/test_ident.XXXXXX";
+	struct ident ident;
+	struct problem p;
+	FILE *f;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < nitems(names); i++) {
+		assert_int_equal(ident_parse("dns", names[i][0], &ident, &p),
+		    0);
+		assert_string_equal(ident_registered(&ident), names[i][1]);
+	}
+	assert_int_equal(ident_parse("ip", "10.1.2.3", &ident, &p), 0);
+	assert_string_equal(ident_registered(&ident), "10.1.2.3");
+	/* A site's own list. */
+	assert_int_equal(ident_suffixes("/nonexistent/list"), -1);
+	f = fdopen(mkstemp(file), "w");
+	assert_non_null(f);
+	fputs("// ===BEGIN ICANN DOMAINS===\ncorp.test\n"
+	    "// ===END ICANN DOMAINS===\n", f);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(ident_suffixes(file), 0);
+	unlink(file);
+	assert_int_equal(ident_parse("dns", "corp.test", &ident, &p), -1);
+	assert_int_equal(p.type, PR_REJECTED_IDENTIFIER);
+	assert_int_equal(ident_parse("dns", "x.a.corp.test", &ident, &p), 0);
+	assert_string_equal(ident_registered(&ident), "a.corp.test");
+	assert_int_equal(ident_parse("dns", "a.co.uk", &ident, &p), 0);
+	assert_string_equal(ident_registered(&ident), "co.uk");
 }
 
 static void
@@ -237,7 +449,11 @@ main(void)
 		UNIT(test_names),
 		UNIT(test_lengths),
 		UNIT(test_types),
+		UNIT(test_addresses),
+		UNIT(test_within),
 		UNIT(test_sort),
+		UNIT(test_own),
+		UNIT(test_registered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

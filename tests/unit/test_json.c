@@ -203,6 +203,34 @@ test_pretty(void **state)
 	json_decref(o);
 }
 
+/* What json_canonical() must never be given. */
+static void
+test_exact(void **state)
+{
+	static const struct {
+		const char	*text;
+		bool		 exact;
+	} rows[] = {
+		{ "{}", true },
+		{ "{\"a\":[1,{\"b\":-9007199254740991}]}", true },
+		{ "{\"a\":9007199254740992}", false },
+		{ "{\"a\":-9223372036854775808}", false },
+		{ "{\"a\":[[1.0]]}", false },
+		{ "{\"a\":{\"b\":1e3}}", false },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < nitems(rows); i++) {
+		json_t *v = json_loads(rows[i].text, 0, NULL);
+
+		assert_non_null(v);
+		if (json_exact(v) != rows[i].exact)
+			fail_msg("%s", rows[i].text);
+		json_decref(v);
+	}
+}
+
 int
 main(void)
 {
@@ -213,6 +241,7 @@ main(void)
 		UNIT(test_read_refuses),
 		UNIT(test_members),
 		UNIT(test_pretty),
+		UNIT(test_exact),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

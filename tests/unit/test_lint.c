@@ -9,18 +9,31 @@
 
 #define NOW	INT64_C(1800000000)
 #define DAY	86400
+#define DV	"2.23.140.1.2.1"
 
-static EVP_PKEY *ca_key, *leaf_key, *rsa_key;
+#define NAME(t, v)	{ .type = (t), .value = (v) }
+#define WILD(v)		{ .type = "dns", .wildcard = true, .value = (v) }
+
+static EVP_PKEY *ca_key, *leaf_key, *rsa_key, *ed_key;
 static X509 *ca;
-static unsigned char *ca_spki, *leaf_spki, *rsa_spki;
-static size_t ca_spki_len, leaf_spki_len, rsa_spki_len;
+static unsigned char *ca_spki, *leaf_spki, *rsa_spki, *ed_spki;
+static size_t ca_spki_len, leaf_spki_len, rsa_spki_len, ed_spki_len;
 static const char *eku[] = { EKU_SERVER_AUTH, NULL };
-static struct profile profile = {
-	.name = "default", .validity = 90 * DAY, .backdate = 3600,
-	.key_usage = KU_DIGITAL_SIGNATURE, .eku = eku,
+static const struct profile usual = {
+	.name = "server", .validity = 90 * DAY, .backdate = 3600,
+	.advance = DAY, .key_usage = KU_DIGITAL_SIGNATURE, .eku = eku,
+	.keys = PROFILE_RSA | PROFILE_P256 | PROFILE_ED25519,
 	.ca_issuers_url = "http://ca.test/issuing.crt",
+	.dns = true, .ip = true, .wildcards = true, .names_max = 100,
 };
-static struct ident names[2];
+static struct profile profile;		/* as the test wants it */
+static struct profile_dates dates;
+static const struct ident both[] = { NAME("dns", "a.example.com"),
+    WILD("a.example.com") };
+static const struct ident *names;	/* of the order */
+static size_t nnames;
+static const unsigned char *key;	/* of the request */
+static size_t key_len;
 
 static size_t
 spki_of(EVP_PKEY *pkey, unsigned char **out)
@@ -67,14 +80,31 @@ setup(void **state)
 	ca_key = EVP_EC_gen("P-256");
 	leaf_key = EVP_EC_gen("P-256");
 	rsa_key = EVP_RSA_gen(2048);
+	ed_key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	ca_spki_len = spki_of(ca_key, &ca_spki);
 	leaf_spki_len = spki_of(leaf_key, &leaf_spki);
 	rsa_spki_len = spki_of(rsa_key, &rsa_spki);
-	names[0] = (struct ident){ "dns", false, "a.example.com" };
-	names[1] = (struct ident){ "dns", true, "a.example.com" };
+	ed_spki_len = spki_of(ed_key, &ed_spki);
 	ca_make();
 	return 0;
 }
+
+/* Before each test: an arena, and the order and the profile as usual. */
+static int
+usual_setup(void **state)
+{
+	profile = usual;
+	dates = (struct profile_dates){ 0, 0 };
+	names = both;
+	nnames = 2;
+	key = leaf_spki;
+	key_len = leaf_spki_len;
+	return unit_setup(state);
+}
+
+#undef UNIT
+#define UNIT(f) \
+	cmocka_unit_test_setup_teardown(f, usual_setup, unit_teardown)
 
 static int
 teardown(void **state)
@@ -84,9 +114,11 @@ teardown(void **state)
 	EVP_PKEY_free(ca_key);
 	EVP_PKEY_free(leaf_key);
 	EVP_PKEY_free(rsa_key);
+	EVP_PKEY_free(ed_key);
 	OPENSSL_free(ca_spki);
 	OPENSSL_free(leaf_spki);
 	OPENSSL_free(rsa_spki);
+	OPENSSL_free(ed_spki);
 	return 0;
 }
 
@@ -101,10 +133,11 @@ good(void)
 		.subject = empty, .subject_len = sizeof(empty),
 		.not_before = NOW - 3600,
 		.not_after = NOW - 3600 + 90 * DAY - 1,
-		.spki = leaf_spki, .spki_len = leaf_spki_len,
+		.spki = key, .spki_len = key_len,
 		.issuer_spki = ca_spki, .issuer_spki_len = ca_spki_len,
 		.path_len = -1, .key_usage = KU_DIGITAL_SIGNATURE,
-		.eku = eku, .names = names, .nnames = 2,
+		.eku = eku, .policies = profile.policies,
+		.names = names, .nnames = nnames,
 		.ca_issuers_url = profile.ca_issuers_url,
 	};
 
@@ -120,12 +153,16 @@ check(struct arena *a, const unsigned char *tbs, size_t len,
 	const struct lint_input in = {
 		.tbs = tbs, .tbs_len = len, .issuer = ca,
 		.issuer_spki = ca_spki, .issuer_spki_len = ca_spki_len,
-		.profile = &profile, .names = names, .nnames = 2,
-		.spki = leaf_spki, .spki_len = leaf_spki_len, .now = NOW,
+		.profile = &profile, .dates = dates, .names = names,
+		.nnames = nnames, .spki = key, .spki_len = key_len,
+		.now = NOW,
 	};
 
 	return lint_check(a, &in, found);
 }
+
+/* Rules that a test has seen broken. */
+static bool broken[nitems(rules)];
 
 static bool
 has(const struct lint_rule *found, size_t n, const char *name)
@@ -141,10 +178,13 @@ expect(struct arena *a, const unsigned char *tbs, size_t len,
     const char *name)
 {
 	struct lint_rule found[LINT_MAX];
-	size_t n;
+	size_t i, n;
 
 	assert_non_null(tbs);
 	n = check(a, tbs, len, found);
+	for (i = 0; i < nitems(rules); i++)
+		if (strcmp(rules[i].rule.name, name) == 0)
+			broken[i] = true;
 	if (!has(found, n, name))
 		fail_msg("%s was not found, but %zu others, first %s", name,
 		    n, n > 0 ? found[0].name : "none");
@@ -161,19 +201,66 @@ expect_spec(struct arena *a, const struct tbs_spec *spec, const char *name)
 }
 
 static void
-test_clean(void **state)
+clean(struct arena *a, const struct tbs_spec *spec)
 {
 	struct lint_rule found[LINT_MAX];
-	struct tbs_spec spec = good();
 	unsigned char *tbs;
 	size_t len, n;
 
-	tbs = tbs_build(*state, &spec, &len);
+	tbs = tbs_build(a, spec, &len);
 	assert_non_null(tbs);
-	n = check(*state, tbs, len, found);
+	n = check(a, tbs, len, found);
 	if (n != 0)
 		fail_msg("%zu findings, first %s", n, found[0].name);
-	assert_true(lint_rules() >= 20);
+}
+
+static void
+test_clean(void **state)
+{
+	static const struct ident mixed[] = { NAME("dns", "a.example.com"),
+	    NAME("dns", "xn--mnchen-3ya.example.com"),
+	    NAME("ip", "192.0.2.1"), NAME("ip", "2001:db8::1") };
+	const char *policies[] = { "1.2.3.4", NULL };
+	struct tbs_spec spec = good();
+
+	clean(*state, &spec);
+	names = mixed;
+	nnames = 4;
+	profile.policies = policies;
+	profile.organization = "Org";
+	profile.country = "DE";
+	profile.common_name = CN_FIRST;
+	spec = good();
+	spec.subject = tbs_subject(*state, "DE", "Org", "2001:db8::1",
+	    &spec.subject_len);
+	clean(*state, &spec);
+	key = rsa_spki;
+	key_len = rsa_spki_len;
+	profile.key_usage |= KU_KEY_ENCIPHERMENT;
+	spec = good();
+	spec.key_usage |= KU_KEY_ENCIPHERMENT;
+	profile.country = profile.organization = NULL;
+	clean(*state, &spec);
+	key = ed_spki;
+	key_len = ed_spki_len;
+	spec = good();
+	clean(*state, &spec);
+	assert_true(lint_rules() >= 45);
+}
+
+/* A certificate that the BR take, too: seven days, as no CRL is named. */
+static void
+test_clean_br(void **state)
+{
+	const char *policies[] = { DV, NULL };
+	struct tbs_spec spec;
+
+	profile.br = true;
+	profile.policies = policies;
+	profile.validity = 7 * DAY;
+	spec = good();
+	spec.not_after = spec.not_before + 7 * DAY - 1;
+	clean(*state, &spec);
 }
 
 /* Every rule has a name of its own and says where it comes from. */
@@ -212,6 +299,16 @@ test_times(void **state)
 	spec = good();
 	spec.not_before = NOW + 1;
 	expect_spec(*state, &spec, "starts_now");
+	dates.not_before = NOW + 2;
+	expect_spec(*state, &spec, "dates_of_order");
+	dates.not_before = spec.not_before = NOW + DAY + 1;
+	expect_spec(*state, &spec, "starts_now");
+	dates.not_before = spec.not_before = NOW + DAY;
+	dates.not_after = spec.not_after;
+	clean(*state, &spec);
+	dates.not_after++;
+	expect_spec(*state, &spec, "dates_of_order");
+	dates = (struct profile_dates){ 0, 0 };
 	spec = good();
 	spec.not_after = NOW;
 	expect_spec(*state, &spec, "ends_later");
@@ -233,7 +330,7 @@ test_serial(void **state)
 static void
 test_names(void **state)
 {
-	struct ident other = { "dns", false, "b.example.com" };
+	static const struct ident other = NAME("dns", "b.example.com");
 	struct tbs_spec spec;
 
 	spec = good();
@@ -246,6 +343,69 @@ test_names(void **state)
 	spec = good();
 	spec.nnames = 0;
 	expect_spec(*state, &spec, "san_present");
+}
+
+/* Names that no order can have, in the order and in the certificate. */
+static void
+test_bad_names(void **state)
+{
+	static const struct {
+		struct ident	 name;
+		const char	*rule;
+	} t[] = {
+		{ NAME("dns", "a_b.example.com"), "san_octets" },
+		{ NAME("dns", "A.example.com"), "san_octets" },
+		{ NAME("dns", " "), "san_octets" },
+		{ NAME("dns", "a..example.com"), "san_labels" },
+		{ NAME("dns", "-a.example.com"), "san_labels" },
+		{ NAME("dns", "a.example.com."), "san_labels" },
+		{ NAME("dns", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		    "aaaaaaaaaaaaaaaaa.example.com"), "san_labels" },
+		{ NAME("dns", "ab--c.example.com"), "san_reserved_labels" },
+		{ NAME("dns", "a.*.example.com"), "san_wildcards" },
+		{ NAME("dns", "a*.example.com"), "san_wildcards" },
+		{ WILD("*.example.com"), "san_wildcards" },
+		{ WILD("com"), "san_wildcards" },
+		{ NAME("dns", "192.0.2.1"), "san_no_address_text" },
+		{ NAME("dns", "xn--a.example.com"), "san_names" },
+		{ NAME("dns", "com"), "san_names" },
+		{ NAME("dns", "a.invalid"), "san_names" },
+	};
+	struct tbs_spec spec;
+	size_t i;
+
+	nnames = 1;
+	for (i = 0; i < nitems(t); i++) {
+		names = &t[i].name;
+		spec = good();
+		expect_spec(*state, &spec, t[i].rule);
+	}
+}
+
+static void
+test_profile_of_names(void **state)
+{
+	static const struct ident twice[] = { NAME("dns", "a.example.com"),
+	    NAME("dns", "a.example.com") },
+	    mixed[] = { NAME("dns", "a.example.com"),
+	    NAME("ip", "192.0.2.1") };
+	struct tbs_spec spec = good();
+
+	profile.names_max = 1;
+	expect_spec(*state, &spec, "san_count");
+	profile.wildcards = false;
+	expect_spec(*state, &spec, "san_wildcards");
+	profile.dns = false;
+	expect_spec(*state, &spec, "san_types");
+	profile = usual;
+	names = twice;
+	spec = good();
+	expect_spec(*state, &spec, "san_once");
+	names = mixed;
+	spec = good();
+	clean(*state, &spec);
+	profile.ip = false;
+	expect_spec(*state, &spec, "san_types");
 }
 
 static void
@@ -261,12 +421,17 @@ test_keys(void **state)
 	spec.spki = ca_spki;
 	spec.spki_len = ca_spki_len;
 	expect_spec(*state, &spec, "key_not_issuers");
+	spec = good();
+	profile.keys = PROFILE_RSA | PROFILE_P384;
+	expect_spec(*state, &spec, "key_of_profile");
 }
 
 static void
 test_usages(void **state)
 {
-	const char *any[] = { EKU_SERVER_AUTH, "2.5.29.37.0", NULL };
+	const char *any[] = { EKU_SERVER_AUTH, "2.5.29.37.0", NULL },
+	    *ocsp[] = { "1.3.6.1.5.5.7.3.9", NULL },
+	    *twice[] = { EKU_SERVER_AUTH, EKU_SERVER_AUTH, NULL };
 	struct tbs_spec spec;
 
 	spec = good();
@@ -284,9 +449,34 @@ test_usages(void **state)
 	expect_spec(*state, &spec, "eku_profile");
 	spec.eku = NULL;
 	expect_spec(*state, &spec, "eku_profile");
+	expect_spec(*state, &spec, "eku_profile");
+	spec.eku = any;
+	expect_spec(*state, &spec, "eku_no_authority");
+	spec.eku = ocsp;
+	expect_spec(*state, &spec, "eku_no_authority");
+	spec.eku = twice;
+	expect_spec(*state, &spec, "eku_once");
 	spec = good();
 	spec.ca = true;
 	expect_spec(*state, &spec, "not_a_ca");
+}
+
+static void
+test_policies(void **state)
+{
+	const char *one[] = { "1.2.3.4", NULL },
+	    *two[] = { "1.2.3.4", "1.2.3.4", NULL };
+	struct tbs_spec spec = good();
+
+	spec.policies = one;
+	expect_spec(*state, &spec, "policies_profile");
+	profile.policies = one;
+	clean(*state, &spec);
+	spec.policies = two;
+	expect_spec(*state, &spec, "policies_once");
+	expect_spec(*state, &spec, "policies_profile");
+	spec.policies = NULL;
+	expect_spec(*state, &spec, "policies_profile");
 }
 
 static void
@@ -312,20 +502,127 @@ test_issuer(void **state)
 }
 
 static void
+expect_subject(struct arena *a, const char *country, const char *organization,
+    const char *common_name, const char *rule)
+{
+	struct tbs_spec spec = good();
+
+	spec.subject = tbs_subject(a, country, organization, common_name,
+	    &spec.subject_len);
+	expect_spec(a, &spec, rule);
+}
+
+static void
 test_subject(void **state)
 {
+	const char *long64 = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaaaaaaaaaaaaa";
+
+	expect_subject(*state, NULL, NULL, "a.example.com",
+	    "subject_profile");
+	profile.common_name = CN_FIRST;
+	expect_subject(*state, NULL, NULL, "b.example.com",
+	    "common_name_in_san");
+	expect_subject(*state, NULL, "Org", "a.example.com",
+	    "subject_profile");
+	expect_subject(*state, NULL, NULL, long64, "common_name_short");
+	expect_subject(*state, NULL, NULL, "", "subject_text");
+	profile.organization = "Org";
+	expect_subject(*state, NULL, NULL, "a.example.com",
+	    "subject_profile");
+	expect_subject(*state, NULL, long64, "a.example.com",
+	    "organization_short");
+	profile.country = "DE";
+	expect_subject(*state, "DEU", "Org", "a.example.com",
+	    "country_form");
+	expect_subject(*state, "de", "Org", "a.example.com",
+	    "country_form");
+	expect_subject(*state, "FR", "Org", "a.example.com",
+	    "subject_profile");
+}
+
+/* What only public CAs must hold to; without `br` nobody asks. */
+static void
+test_br(void **state)
+{
+	static const struct ident private = NAME("ip", "10.0.0.1"),
+	    document = NAME("ip", "2001:db8::1"), tail = NAME("ip", "fd00::1");
+	const char *dv[] = { DV, NULL }, *two[] = { DV, "2.23.140.1.2.2",
+	    NULL }, *client[] = { EKU_CLIENT_AUTH, NULL },
+	    *code[] = { EKU_SERVER_AUTH, "1.3.6.1.5.5.7.3.3", NULL };
 	struct tbs_spec spec;
 
+	profile.br = true;
 	spec = good();
-	spec.subject = tbs_name(*state, "b.example.com", NULL,
-	    &spec.subject_len);
-	expect_spec(*state, &spec, "common_name_in_san");
-	spec.subject = tbs_name(*state, "a.example.com", "Org",
-	    &spec.subject_len);
-	expect_spec(*state, &spec, "subject_plain");
-	spec.subject = tbs_name(*state, "a.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaa.com", NULL, &spec.subject_len);
-	expect_spec(*state, &spec, "common_name_short");
+	expect_spec(*state, &spec, "br_policy");
+	expect_spec(*state, &spec, "br_revocation");
+	profile.policies = two;
+	spec = good();
+	expect_spec(*state, &spec, "br_policy");
+	profile.policies = dv;
+	spec = good();
+	spec.not_after = spec.not_before + 200 * DAY;	/* and a second */
+	expect_spec(*state, &spec, "br_validity");
+	spec = good();
+	spec.not_before = NOW - 2 * DAY - 1;
+	expect_spec(*state, &spec, "br_start");
+	spec = good();
+	spec.eku = client;
+	expect_spec(*state, &spec, "br_eku");
+	spec.eku = code;
+	expect_spec(*state, &spec, "br_eku");
+	spec = good();
+	spec.key_usage |= 1u << 4;			/* keyAgreement */
+	expect_spec(*state, &spec, "br_key_usage");
+	spec = good();
+	spec.ca_issuers_url = NULL;
+	expect_spec(*state, &spec, "br_issuer_url");
+	spec.ca_issuers_url = "ldap://ca.test/";
+	expect_spec(*state, &spec, "br_issuer_url");
+	expect_subject(*state, NULL, "Org", NULL, "br_subject");
+	nnames = 1;
+	names = &private;
+	spec = good();
+	expect_spec(*state, &spec, "br_addresses");
+	names = &document;
+	spec = good();
+	expect_spec(*state, &spec, "br_addresses");
+	names = &tail;
+	spec = good();
+	expect_spec(*state, &spec, "br_addresses");
+	key = ed_spki;
+	key_len = ed_spki_len;
+	spec = good();
+	expect_spec(*state, &spec, "br_key_kind");
+}
+
+/* RSA keys that never get as far: octets of a SPKI, as they are. */
+static void
+test_br_rsa(void **state)
+{
+	const char *dv[] = { DV, NULL };
+	EVP_PKEY *small = EVP_RSA_gen(1024);
+	unsigned char *spki = NULL, *at;
+	struct tbs_spec spec;
+
+	profile.br = true;
+	profile.policies = dv;
+	key_len = spki_of(small, &spki);
+	key = spki;
+	spec = good();
+	expect_spec(*state, &spec, "br_rsa_size");
+	/* 65537, the last octets, to 3 with zeros before it */
+	at = spki + key_len - 3;
+	assert_memory_equal(at, "\1\0\1", 3);
+	at[0] = 0;
+	at[2] = 3;
+	spec = good();
+	expect_spec(*state, &spec, "br_rsa_exponent");
+	at[0] = 1;
+	at[2] = 2;
+	expect_spec(*state, &spec, "br_rsa_exponent");
+	OPENSSL_free(spki);
+	EVP_PKEY_free(small);
 }
 
 /* ------------------- what tbs_build() cannot write: changed with OpenSSL */
@@ -419,6 +716,168 @@ test_extensions(void **state)
 	expect_cert(*state, cert, "aki_is_issuer");
 }
 
+/* What OpenSSL reads but would write otherwise, or what it cannot read. */
+static void
+test_values(void **state)
+{
+	X509 *cert;
+
+	cert = opened(*state);
+	drop(cert, NID_ext_key_usage);
+	/* the length of the list in its long form */
+	add(cert, "extendedKeyUsage", "DER:30810a06082b06010505070301");
+	expect_cert(*state, cert, "extensions_der");
+	cert = opened(*state);
+	drop(cert, NID_subject_alt_name);
+	add(cert, "subjectAltName", "critical,DER:30050203");
+	expect_cert(*state, cert, "extensions_der");
+	cert = opened(*state);
+	drop(cert, NID_subject_alt_name);
+	add(cert, "subjectAltName",
+	    "critical,DER:300787050102030405");	/* 5 octets */
+	expect_cert(*state, cert, "san_addresses");
+	cert = opened(*state);
+	drop(cert, NID_subject_alt_name);
+	add(cert, "subjectAltName", "critical,email:a@example.com");
+	expect_cert(*state, cert, "san_types");
+	cert = opened(*state);
+	add(cert, "certificatePolicies",
+	    "DER:30323030060328030430293027"
+	    "06082b060105050702011619687474703a2f2f63612e746573742f61626364"
+	    "656667686970706b");
+	expect_cert(*state, cert, "policies_profile");
+}
+
+static void
+test_qualifiers(void **state)
+{
+	const char *one[] = { "1.2.3.4", NULL };
+	CERTIFICATEPOLICIES *list;
+	POLICYQUALINFO *q = POLICYQUALINFO_new();
+	X509 *cert;
+
+	profile.policies = one;
+	cert = opened(*state);
+	list = X509_get_ext_d2i(cert, NID_certificate_policies, NULL, NULL);
+	q->pqualid = OBJ_nid2obj(NID_id_qt_cps);
+	q->d.cpsuri = ASN1_IA5STRING_new();
+	ASN1_STRING_set(q->d.cpsuri, "http://ca.test/", -1);
+	sk_POLICYINFO_value(list, 0)->qualifiers =
+	    sk_POLICYQUALINFO_new_null();
+	sk_POLICYQUALINFO_push(sk_POLICYINFO_value(list, 0)->qualifiers, q);
+	assert_int_equal(X509_add1_ext_i2d(cert, NID_certificate_policies,
+	    list, 0, X509V3_ADD_REPLACE), 1);
+	CERTIFICATEPOLICIES_free(list);
+	expect_cert(*state, cert, "policies_plain");
+}
+
+static void
+attribute_add(X509 *cert, const char *type, const char *value, int set)
+{
+	assert_int_equal(X509_NAME_add_entry_by_txt(
+	    X509_get_subject_name(cert), type, V_ASN1_UTF8STRING,
+	    (const unsigned char *)value, -1, -1, set), 1);
+}
+
+static void
+test_attributes(void **state)
+{
+	X509 *cert;
+
+	profile.br = true;
+	cert = opened(*state);
+	attribute_add(cert, "CN", "a.example.com", 0);
+	attribute_add(cert, "CN", "a.example.com", 0);
+	expect_cert(*state, cert, "subject_once");
+	cert = opened(*state);
+	attribute_add(cert, "O", "Org", 0);
+	attribute_add(cert, "CN", "a.example.com", -1);	/* the same RDN */
+	expect_cert(*state, cert, "br_rdn_single");
+	cert = opened(*state);
+	attribute_add(cert, "CN", "a.example.com", 0);
+	attribute_add(cert, "O", "Org", 0);
+	expect_cert(*state, cert, "br_subject_order");
+	cert = opened(*state);
+	assert_int_equal(X509_NAME_add_entry_by_txt(
+	    X509_get_subject_name(cert), "O", V_ASN1_T61STRING,
+	    (const unsigned char *)"Org", -1, -1, 0), 1);
+	expect_cert(*state, cert, "subject_text");
+}
+
+/* An algorithm of the key or of the signature with what it must not have. */
+static void
+test_parameters(void **state)
+{
+	struct tbs_spec spec = good();
+	unsigned char *tbs, *at;
+	size_t len;
+	X509 *cert;
+
+	cert = opened(*state);
+	X509_ALGOR_set0((X509_ALGOR *)X509_get0_tbs_sigalg(cert),
+	    OBJ_nid2obj(NID_ecdsa_with_SHA256), V_ASN1_NULL, NULL);
+	expect_cert(*state, cert, "algorithm_parameters");
+	cert = opened(*state);
+	X509_ALGOR_set0((X509_ALGOR *)X509_get0_tbs_sigalg(cert),
+	    OBJ_nid2obj(NID_ecdsa_with_SHA1), V_ASN1_UNDEF, NULL);
+	expect_cert(*state, cert, "algorithm_strong");
+	/* NULL of an RSA key turned into an empty OCTET STRING */
+	key = rsa_spki;
+	key_len = rsa_spki_len;
+	spec = good();
+	tbs = tbs_build(*state, &spec, &len);
+	at = memmem(tbs, len, rsa_spki, rsa_spki_len);
+	at = memmem(at, rsa_spki_len, "\x05\x00\x03", 3);
+	assert_non_null(at);
+	at[0] = 0x04;
+	expect(*state, tbs, len, "key_parameters");
+}
+
+/* What X509 has no function to add, as octets. */
+static void
+test_unique_id(void **state)
+{
+	struct tbs_spec spec = good();
+	unsigned char *tbs, *more;
+	const unsigned char *spki;
+	size_t len, at;
+
+	tbs = tbs_build(*state, &spec, &len);
+	spki = memmem(tbs, len, leaf_spki, leaf_spki_len);
+	assert_non_null(spki);
+	at = (size_t)(spki - tbs) + leaf_spki_len;
+	more = arena_alloc(*state, len + 4);
+	memcpy(more, tbs, at);
+	memcpy(more + at, "\x81\x02\x00\x01", 4);
+	memcpy(more + at + 4, tbs + at, len - at);
+	/* 30 82 hh ll */
+	more[2] = (unsigned char)((len - 4 + 4) >> 8);
+	more[3] = (unsigned char)(len - 4 + 4);
+	expect(*state, more, len + 4, "no_unique_ids");
+}
+
+/* TRUE is FF, and a KeyUsage has no zero bits at its end. */
+static void
+test_bits(void **state)
+{
+	struct tbs_spec spec = good();
+	unsigned char *tbs, *at;
+	size_t len;
+
+	tbs = tbs_build(*state, &spec, &len);
+	at = memmem(tbs, len, "\x01\x01\xff\x04", 4);
+	assert_non_null(at);
+	at[2] = 1;
+	expect(*state, tbs, len, "extensions_booleans");
+	at[2] = 0xff;
+	at = memmem(tbs, len, "\x03\x02\x07\x80", 4);
+	assert_non_null(at);
+	at[2] = 6;
+	expect(*state, tbs, len, "key_usage_der");
+	at[2] = 7;
+	expect(*state, tbs, len - 1, "der");
+}
+
 static void
 test_fields(void **state)
 {
@@ -488,22 +947,47 @@ test_octets(void **state)
 	}
 }
 
+/* The last one: no rule without an object that breaks it. */
+static void
+test_every_rule(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < nitems(rules); i++)
+		if (!broken[i])
+			fail_msg("no test breaks %s", rules[i].rule.name);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		UNIT(test_clean),
+		UNIT(test_clean_br),
 		UNIT(test_table),
 		UNIT(test_times),
 		UNIT(test_serial),
 		UNIT(test_names),
+		UNIT(test_bad_names),
+		UNIT(test_profile_of_names),
 		UNIT(test_keys),
 		UNIT(test_usages),
+		UNIT(test_policies),
 		UNIT(test_issuer),
 		UNIT(test_subject),
+		UNIT(test_br),
+		UNIT(test_br_rsa),
 		UNIT(test_extensions),
+		UNIT(test_values),
+		UNIT(test_qualifiers),
+		UNIT(test_attributes),
+		UNIT(test_parameters),
+		UNIT(test_unique_id),
+		UNIT(test_bits),
 		UNIT(test_fields),
 		UNIT(test_octets),
+		UNIT(test_every_rule),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

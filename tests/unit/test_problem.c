@@ -11,6 +11,7 @@ static const struct {
 	int			 status;
 } expected[] = {
 	{ PR_ACCOUNT_DOES_NOT_EXIST, "accountDoesNotExist", 400 },
+	{ PR_ALREADY_REPLACED, "alreadyReplaced", 409 },
 	{ PR_BAD_CSR, "badCSR", 400 },
 	{ PR_BAD_NONCE, "badNonce", 400 },
 	{ PR_BAD_PUBLIC_KEY, "badPublicKey", 400 },
@@ -19,8 +20,10 @@ static const struct {
 	{ PR_COMPOUND, "compound", 400 },
 	{ PR_CONNECTION, "connection", 400 },
 	{ PR_DNS, "dns", 400 },
+	{ PR_EXTERNAL_ACCOUNT_REQUIRED, "externalAccountRequired", 403 },
 	{ PR_INCORRECT_RESPONSE, "incorrectResponse", 403 },
 	{ PR_INVALID_CONTACT, "invalidContact", 400 },
+	{ PR_INVALID_PROFILE, "invalidProfile", 400 },
 	{ PR_MALFORMED, "malformed", 400 },
 	{ PR_ORDER_NOT_READY, "orderNotReady", 403 },
 	{ PR_RATE_LIMITED, "rateLimited", 429 },
@@ -66,7 +69,9 @@ test_status(void **state)
 	assert_string_equal(p.detail, "3");
 	/* a later problem inherits nothing from an earlier one */
 	p.nsub = 4;
+	p.instance = "https://a.test/";
 	problem(&p, PR_MALFORMED, "y");
+	assert_null(p.instance);
 	assert_int_equal(problem_http_status(&p), 400);
 	assert_int_equal(p.nsub, 0);
 }
@@ -77,6 +82,7 @@ test_documents(void **state)
 	struct subproblem subs[] = {
 		{ PR_REJECTED_IDENTIFIER, "no", "dns", "A.test" },
 		{ PR_MALFORMED, "bad \377", "dns", "_" },
+		{ PR_RATE_LIMITED, "many", NULL, NULL },
 	};
 	struct problem p = { 0 };
 	json_t *doc;
@@ -86,22 +92,27 @@ test_documents(void **state)
 	problem(&p, PR_BAD_SIGNATURE_ALGORITHM, "no %s", "HS256");
 	doc = problem_json(&p);
 	text = json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
-	assert_string_equal(text, "{\"algorithms\":[\"ES256\",\"RS256\"],"
+	assert_string_equal(text, "{\"algorithms\":[\"ES256\",\"ES384\","
+	    "\"ES512\",\"EdDSA\",\"RS256\"],"
 	    "\"detail\":\"no HS256\",\"status\":400,\"type\":"
 	    "\"urn:ietf:params:acme:error:badSignatureAlgorithm\"}");
 	free(text);
 	json_decref(doc);
 	problem_status(&p, 403, PR_COMPOUND, "two");
+	p.instance = "https://a.test/terms";
 	p.sub = subs;
 	p.nsub = nitems(subs);
 	doc = problem_json(&p);
 	text = json_dumps(doc, JSON_SORT_KEYS | JSON_COMPACT);
-	assert_string_equal(text, "{\"detail\":\"two\",\"status\":403,"
+	assert_string_equal(text, "{\"detail\":\"two\","
+	    "\"instance\":\"https://a.test/terms\",\"status\":403,"
 	    "\"subproblems\":[{\"detail\":\"no\",\"identifier\":{\"type\":"
 	    "\"dns\",\"value\":\"A.test\"},\"type\":"
 	    "\"urn:ietf:params:acme:error:rejectedIdentifier\"},"
 	    "{\"detail\":\"?\",\"identifier\":{\"type\":\"dns\",\"value\":"
-	    "\"_\"},\"type\":\"urn:ietf:params:acme:error:malformed\"}],"
+	    "\"_\"},\"type\":\"urn:ietf:params:acme:error:malformed\"},"
+	    "{\"detail\":\"many\",\"type\":"
+	    "\"urn:ietf:params:acme:error:rateLimited\"}],"
 	    "\"type\":\"urn:ietf:params:acme:error:compound\"}");
 	free(text);
 	json_decref(doc);

@@ -27,6 +27,7 @@ static const struct {
 	{ SANDBOX_TOKEN, "token" },
 	{ SANDBOX_TOKEN_VENDOR, "token of a vendor" },
 	{ SANDBOX_PUBLISHER, "publisher" },
+	{ SANDBOX_RENEW, "renew" },
 };
 
 struct attempt {
@@ -219,7 +220,7 @@ test_sockets(void **state)
 	(void)state;
 	all_but("packet socket", try_packet, VENDOR);
 	all_but("inet socket", try_inet, INTERNET | VENDOR);
-	all_but("unix socket", try_unix, DATABASE | TOKEN);
+	all_but("unix socket", try_unix, DATABASE | TOKEN | RENEW);
 }
 
 static void

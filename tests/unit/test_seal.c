@@ -37,7 +37,7 @@ static json_t *
 account(int64_t id, const char *status, const char *contact)
 {
 	return seal_account(id, public, thumbprint, "{\"crv\":\"P-256\"}",
-	    status, contact);
+	    status, contact, NULL);
 }
 
 static void
@@ -59,6 +59,12 @@ test_known(void **state)
 	(void)state;
 	assert_seal("account", account(ID, "valid", "[\"mailto:a@b.c\"]"),
 	    "878fd6ac45d6a104472e2edeb434e9540f31ecc8d2a06ded894782ae8a56eedc");
+	assert_seal("account", seal_account(ID, public, thumbprint,
+	    "{\"crv\":\"P-256\"}", "valid", "[]", "k1"),
+	    "72e9b78418613324af21694ccafa5740b7cfe46833bf508ebef3f800cc26b15e");
+	assert_seal("directive", seal_directive(ID, "eab", "k1", 3,
+	    "{\"accounts\":1,\"expires\":0}"),
+	    "9813d6086a55787109d7dd81e4eda4fdc7c2842727029a1f93f68310e27c0a96");
 	assert_seal("profile", seal_profile(7, "default", 1, 6,
 	    "{\"a\":\"\\\\\xc3\xa9\"}"),
 	    "ed6050d3539a31f8c1997d1f68df7d661382f9ecadd1fee24142740e052f7897");
@@ -77,6 +83,10 @@ test_changed(void **state)
 	seal_make(&key, "account", account(ID, "deactivated", "[]"), seal);
 	assert_true(seal_holds(&key, "account",
 	    account(ID, "deactivated", "[]"), seal, sizeof(seal)));
+	/* bound by a key that it was not bound by */
+	assert_false(seal_holds(&key, "account", seal_account(ID, public,
+	    thumbprint, "{\"crv\":\"P-256\"}", "deactivated", "[]", "k1"),
+	    seal, sizeof(seal)));
 	/* another status, id (the next that a double can hold is far), text */
 	assert_false(seal_holds(&key, "account", account(ID, "valid", "[]"),
 	    seal, sizeof(seal)));
@@ -109,6 +119,11 @@ test_members_do_not_run_together(void **state)
 	(void)state;
 	seal_make(&key, "profile", seal_profile(1, "a", 1, 2, "b"), one);
 	seal_make(&key, "profile", seal_profile(1, "a\",\"x\":\"", 1, 2, "b"),
+	    two);
+	assert_memory_not_equal(one, two, sizeof(one));
+	seal_make(&key, "directive", seal_directive(1, "eab", "b", 1, "null"),
+	    one);
+	seal_make(&key, "directive", seal_directive(1, "ea", "bb", 1, "null"),
 	    two);
 	assert_memory_not_equal(one, two, sizeof(one));
 	seal_make(&key, "profile", seal_profile(1, "a", 12, 2, "b"), one);

@@ -14,17 +14,19 @@ struct row {
 	int		 status;
 };
 
-/* deactivated revoked proven failed past_expiry account_valid */
+/* deactivated revoked proven failed past_expiry account_valid granted */
 static const struct row authz_rows[] = {
-	{ "y-----", AUTHZ_DEACTIVATED },
-	{ "ny----", AUTHZ_REVOKED },
-	{ "nn-y--", AUTHZ_INVALID },
-	{ "nnyny-", AUTHZ_EXPIRED },
-	{ "nnynnn", AUTHZ_DEACTIVATED },
-	{ "nnynny", AUTHZ_VALID },
-	{ "nnnn-n", AUTHZ_DEACTIVATED },
-	{ "nnnnyy", AUTHZ_INVALID },
-	{ "nnnnny", AUTHZ_PENDING },
+	{ "y------", AUTHZ_DEACTIVATED },
+	{ "ny-----", AUTHZ_REVOKED },
+	{ "nn-y---", AUTHZ_INVALID },
+	{ "nnyny--", AUTHZ_EXPIRED },
+	{ "nnynnn-", AUTHZ_DEACTIVATED },
+	{ "nnynny-", AUTHZ_VALID },
+	{ "nnnn-n-", AUTHZ_DEACTIVATED },
+	{ "nnnnyyn", AUTHZ_INVALID },
+	{ "nnnnnyn", AUTHZ_PENDING },
+	{ "nnnnyyy", AUTHZ_EXPIRED },
+	{ "nnnnnyy", AUTHZ_VALID },
 };
 
 /* certificate rejected finalizing past_expiry account_valid all_valid dead */
@@ -84,11 +86,12 @@ test_authz(void **state)
 	unsigned v;
 
 	(void)state;
-	for (v = 0; v < 1 << 6; v++) {
+	for (v = 0; v < 1 << 7; v++) {
 		f = (struct authz_facts){
 			.deactivated = v & 1, .revoked = v >> 1 & 1,
 			.proven = v >> 2 & 1, .failed = v >> 3 & 1,
 			.past_expiry = v >> 4 & 1, .account_valid = v >> 5 & 1,
+			.granted = v >> 6 & 1,
 		};
 		assert_int_equal(authz_status(&f),
 		    expected(authz_rows, nitems(authz_rows), v));

@@ -28,13 +28,14 @@ struct pair {
 	const char	*digest;
 };
 
-static struct pair keys[4];	/* P-256, P-384, RSA-2048, P-256 */
+/* P-256, P-384, RSA-2048, P-256; no issuers: P-521, Ed25519 */
+static struct pair keys[6];
 
 static int
 group_setup(void **state)
 {
 	static const char *const digests[] = { "SHA256", "SHA384", "SHA256",
-	    "SHA256" };
+	    "SHA256", NULL, NULL };
 	size_t i;
 
 	(void)state;
@@ -42,6 +43,8 @@ group_setup(void **state)
 	keys[1].pkey = EVP_EC_gen("P-384");
 	keys[2].pkey = EVP_RSA_gen(2048);
 	keys[3].pkey = EVP_EC_gen("P-256");
+	keys[4].pkey = EVP_EC_gen("P-521");
+	keys[5].pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	for (i = 0; i < nitems(keys); i++) {
 		keys[i].len = (size_t)i2d_PUBKEY(keys[i].pkey, &keys[i].spki);
 		keys[i].digest = digests[i];
@@ -95,8 +98,9 @@ leaf_spec(struct arena *a, const struct tbs_spec *ca, const struct pair *key)
 	s.not_after = NOW + 90 * 86400 - 1;
 	s.key_usage = USAGE_SIGN;
 	s.eku = eku;
-	names[0] = (struct ident){ "dns", false, "a.example" };
-	names[1] = (struct ident){ "dns", true, "b.example" };
+	names[0] = (struct ident){ .type = "dns", .value = "a.example" };
+	names[1] = (struct ident){ .type = "dns", .wildcard = true,
+	    .value = "b.example" };
 	s.names = names;
 	s.nnames = 2;
 	s.ca_issuers_url = "http://ca.example/i.crt";
@@ -194,6 +198,122 @@ san_not_critical_with_subject(void **state)
 	    &critical, NULL), GENERAL_NAME_free);
 	assert_int_equal(critical, 0);
 	X509_free(x);
+}
+
+/* RFC 8738: 4 or 16 octets, in the order of the names. */
+static void
+addresses(void **state)
+{
+	static const unsigned char v6[16] = { 0x20, 0x01, 0x0d, 0xb8,
+	    [15] = 1 };
+	const struct ident list[] = {
+		{ .type = "dns", .value = "a.example" },
+		{ .type = "ip", .value = "192.0.2.1" },
+		{ .type = "ip", .value = "2001:db8::1" },
+	}, wrong = { .type = "ip", .value = "192.0.2.256" };
+	struct tbs_spec ca = ca_spec(*state, &keys[0], "Root");
+	struct tbs_spec s = leaf_spec(*state, &ca, &keys[3]);
+	STACK_OF(GENERAL_NAME) *san;
+	const ASN1_OCTET_STRING *ip;
+	size_t len;
+	X509 *x;
+
+	s.names = list;
+	s.nnames = 3;
+	x = issue(*state, &s, &keys[0]);
+	san = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+	assert_int_equal(sk_GENERAL_NAME_num(san), 3);
+	ip = sk_GENERAL_NAME_value(san, 1)->d.iPAddress;
+	assert_int_equal(ASN1_STRING_length(ip), 4);
+	assert_memory_equal(ASN1_STRING_get0_data(ip), "\xc0\0\2\1", 4);
+	ip = sk_GENERAL_NAME_value(san, 2)->d.iPAddress;
+	assert_int_equal(ASN1_STRING_length(ip), 16);
+	assert_memory_equal(ASN1_STRING_get0_data(ip), v6, 16);
+	sk_GENERAL_NAME_pop_free(san, GENERAL_NAME_free);
+	assert_int_equal(X509_check_ip_asc(x, "2001:db8::1", 0), 1);
+	X509_free(x);
+	s.names = &wrong;
+	s.nnames = 1;
+	assert_null(tbs_build(*state, &s, &len));
+}
+
+/* C, O, CN in this order; a country is a PrintableString. */
+static void
+subjects(void **state)
+{
+	struct tbs_spec ca = ca_spec(*state, &keys[0], "Root");
+	struct tbs_spec s = leaf_spec(*state, &ca, &keys[3]);
+	char text[128];
+	size_t len;
+	X509 *x;
+
+	assert_memory_equal(tbs_subject(*state, NULL, NULL, NULL, &len),
+	    "\x30\x00", 2);
+	assert_int_equal(len, 2);
+	s.subject = tbs_subject(*state, "DE", "Org", "a.example",
+	    &s.subject_len);
+	x = issue(*state, &s, &keys[0]);
+	X509_NAME_oneline(X509_get_subject_name(x), text, sizeof(text));
+	assert_string_equal(text, "/C=DE/O=Org/CN=a.example");
+	assert_int_equal(ASN1_STRING_type(X509_NAME_ENTRY_get_data(
+	    X509_NAME_get_entry(X509_get_subject_name(x), 0))),
+	    V_ASN1_PRINTABLESTRING);
+	X509_free(x);
+}
+
+static void
+policies(void **state)
+{
+	static const char *const want[] = { "2.23.140.1.2.1", "1.2.3.4",
+	    NULL };
+	static const char *const bad[] = { "1.x", NULL };
+	struct tbs_spec ca = ca_spec(*state, &keys[0], "Root");
+	struct tbs_spec s = leaf_spec(*state, &ca, &keys[3]);
+	CERTIFICATEPOLICIES *list;
+	int critical = -1, i;
+	char oid[80];
+	size_t len;
+	X509 *x;
+
+	s.policies = want;
+	x = issue(*state, &s, &keys[0]);
+	list = X509_get_ext_d2i(x, NID_certificate_policies, &critical,
+	    NULL);
+	assert_int_equal(critical, 0);
+	assert_int_equal(sk_POLICYINFO_num(list), 2);
+	for (i = 0; i < 2; i++) {
+		OBJ_obj2txt(oid, sizeof(oid),
+		    sk_POLICYINFO_value(list, i)->policyid, 1);
+		assert_string_equal(oid, want[i]);
+		assert_null(sk_POLICYINFO_value(list, i)->qualifiers);
+	}
+	CERTIFICATEPOLICIES_free(list);
+	X509_free(x);
+	s.policies = bad;
+	assert_null(tbs_build(*state, &s, &len));
+}
+
+/* Keys that get certificates and sign none. */
+static void
+leaf_keys(void **state)
+{
+	struct tbs_spec ca = ca_spec(*state, &keys[0], "Root"), s;
+	size_t i, len;
+	X509 *x;
+
+	for (i = 4; i < nitems(keys); i++) {
+		s = leaf_spec(*state, &ca, &keys[i]);
+		x = issue(*state, &s, &keys[0]);
+		assert_int_equal(EVP_PKEY_eq(X509_get0_pubkey(x),
+		    keys[i].pkey), 1);
+		X509_free(x);
+		s = ca_spec(*state, &keys[i], "Root");
+		assert_null(tbs_build(*state, &s, &len));
+		assert_null(tbs_assemble(*state, keys[0].spki, keys[0].len,
+		    keys[i].spki, keys[i].len, keys[0].spki, 8, &len));
+		assert_int_equal(tbs_verify(keys[0].spki, 8, keys[i].spki,
+		    keys[i].len, keys[0].spki, 8), -1);
+	}
 }
 
 /* Root, issuing and leaf for every pair of key kinds. */
@@ -408,6 +528,10 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		UNIT(leaf_members),
 		UNIT(san_not_critical_with_subject),
+		UNIT(addresses),
+		UNIT(subjects),
+		UNIT(policies),
+		UNIT(leaf_keys),
 		UNIT(chains),
 		UNIT(dates),
 		UNIT(verify_refuses),
