@@ -23,9 +23,13 @@ SELECT id FROM chancery.instance WHERE id = $1::bigint FOR UPDATE NOWAIT;
 UPDATE chancery.instance SET ended = clock_timestamp() WHERE id = $1::bigint;
 
 -- name: instance_before
--- The run before this one: did it end cleanly?
-SELECT ended IS NOT NULL FROM chancery.instance
-WHERE process = 'signer' AND id < $1::bigint ORDER BY id DESC LIMIT 1;
+-- Earlier runs that did not end cleanly and do not live any more (a living
+-- one holds its row): each is found once, by the first start after it.
+UPDATE chancery.instance SET ended = clock_timestamp() WHERE id IN (
+	SELECT i.id FROM chancery.instance i
+	WHERE i.process = 'signer' AND i.id < $1::bigint AND i.ended IS NULL
+	FOR UPDATE SKIP LOCKED)
+RETURNING id;
 
 -- name: policy
 -- The newest version of each profile, with its issuer.

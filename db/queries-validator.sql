@@ -3,15 +3,15 @@
 -- The statements of chancery-validator (db/queries.awk turns them into C).
 
 -- name: instance_unclean
--- The last run on this host did not end cleanly, and does not live any more
--- (a living one holds its row).
-SELECT i.id
-FROM chancery.instance i
-WHERE i.id = (
-	SELECT max(l.id) FROM chancery.instance l
-	WHERE l.process = 'validator' AND l.host = $1::text)
-    AND i.ended IS NULL
-FOR UPDATE SKIP LOCKED;
+-- Earlier runs on this host that did not end cleanly and do not live any more
+-- (a living one holds its row): each is found once, by the first start after
+-- it.
+UPDATE chancery.instance SET ended = clock_timestamp() WHERE id IN (
+	SELECT i.id FROM chancery.instance i
+	WHERE i.process = 'validator' AND i.host = $1::text
+	    AND i.id < $2::bigint AND i.ended IS NULL
+	FOR UPDATE SKIP LOCKED)
+RETURNING id;
 
 -- name: instance_insert
 INSERT INTO chancery.instance (process, host) VALUES ('validator', $1::text)

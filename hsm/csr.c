@@ -376,6 +376,24 @@ names_room(size_t len)
 	return most < NAMES_MAX ? most : NAMES_MAX;
 }
 
+/* The lengths around and inside are the shortest there are. */
+static bool
+is_der(X509_REQ *req, const unsigned char *der, size_t len)
+{
+	unsigned char *again = NULL;
+	int n;
+	bool same;
+
+	/* Not what was read but what ought to have been. */
+	i2d_re_X509_REQ_tbs(req, &again);
+	OPENSSL_free(again);
+	again = NULL;
+	n = i2d_X509_REQ(req, &again);
+	same = n > 0 && (size_t)n == len && memcmp(again, der, len) == 0;
+	OPENSSL_free(again);
+	return same;
+}
+
 int
 csr_parse(struct arena *a, const unsigned char *der, size_t len,
     struct csr *csr, struct problem *p)
@@ -394,6 +412,10 @@ csr_parse(struct arena *a, const unsigned char *der, size_t len,
 	if (at != der + len) {
 		problem(p, PR_BAD_CSR, "RFC 8555, 7.4: octets follow the "
 		    "PKCS#10 request");
+		goto out;
+	}
+	if (!is_der(req, der, len)) {
+		problem(p, PR_BAD_CSR, "RFC 8555, 7.4: csr is not in DER");
 		goto out;
 	}
 	csr->names = arena_alloc(a, names_room(len) * sizeof(*csr->names));

@@ -75,7 +75,7 @@ instance_begin(struct signer *s)
 	if (db_query(s->life, L_BEFORE, &rows,
 	    ARGS(arg_int(s->instance))) == -1)
 		return -1;
-	s->poison = rows_count(rows) == 1 && !row_bool(rows, 0, 0);
+	s->poison = rows_count(rows) > 0;
 	rows_free(rows);
 	if (s->poison)
 		log_warn("the run before this one did not end cleanly: waiting "

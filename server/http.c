@@ -7,6 +7,7 @@
  * documents, and a stop loses no reply.
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -247,6 +248,23 @@ header_count(const struct mg_request_info *ri, const char *name)
 	return count;
 }
 
+/* RFC 9110, 5.1 and 5.6.2 */
+static bool
+names_fit(const struct mg_request_info *ri)
+{
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	const char *name;
+	int i;
+
+	for (i = 0; i < ri->num_headers; i++) {
+		name = ri->http_headers[i].name;
+		if (*name == '\0' || name[strspn(name, token)] != '\0')
+			return false;
+	}
+	return true;
+}
+
 /* Will the client, and may we, use the connection again? */
 static bool
 wants_close(const struct mg_connection *conn, const struct mg_request_info *ri)
@@ -261,9 +279,12 @@ wants_close(const struct mg_connection *conn, const struct mg_request_info *ri)
 /* RFC 9112, 3.2 and 6.3: a request that two readers could read in two ways
  * is refused, with its connection. */
 static int
-framing_check(const struct http *h, const struct mg_request_info *ri,
-    const char *length, struct problem *p)
+framing_check(const struct http *h, const struct mg_connection *conn,
+    struct problem *p)
 {
+	const struct mg_request_info *ri = mg_get_request_info(conn);
+	const char *length = mg_get_header(conn, "Content-Length");
+	const char *encoding = mg_get_header(conn, "Transfer-Encoding");
 	unsigned lengths = header_count(ri, "Content-Length");
 	unsigned encodings = header_count(ri, "Transfer-Encoding");
 	unsigned hosts = header_count(ri, "Host");
@@ -278,6 +299,13 @@ framing_check(const struct http *h, const struct mg_request_info *ri,
 	if (lengths > 1 || encodings > 1 || (lengths > 0 && encodings > 0))
 		return problem(p, PR_MALFORMED, "RFC 9112, 6.3: a request "
 		    "has one Content-Length or one Transfer-Encoding");
+	/* Another coding would leave the body to be read as a request. */
+	if (encoding != NULL && strcasecmp(encoding, "chunked") != 0)
+		return problem(p, PR_MALFORMED, "RFC 9112, 6.3: the only "
+		    "Transfer-Encoding is chunked");
+	if (!names_fit(ri))
+		return problem(p, PR_MALFORMED,
+		    "RFC 9110, 5.1: the name of a field is a token");
 	if (length == NULL)
 		return 0;
 	if (*length == '\0' || length[strspn(length, "0123456789")] != '\0')
@@ -399,8 +427,7 @@ admit(struct http *h, struct mg_connection *conn, struct http_request *req,
 		return problem_status(p, 503, PR_SERVER_INTERNAL,
 		    "the server is being stopped; try again in a moment");
 	}
-	if (framing_check(h, mg_get_request_info(conn),
-	    mg_get_header(conn, "Content-Length"), p) == -1)
+	if (framing_check(h, conn, p) == -1)
 		return -1;
 	return body_read(h, conn, req, p);
 }
@@ -436,6 +463,20 @@ serve(struct mg_connection *conn)
 	return reply.status;
 }
 
+/* RFC 9112, 6.3 and RFC 9110, 15.6.6, where CivetWeb takes another status:
+ * a Content-Length that is no number, a version that is none at all. */
+static int
+status_mend(const struct mg_connection *conn, int status)
+{
+	const char *version = mg_get_request_info(conn)->http_version;
+
+	if (status == 505 && (version == NULL || strlen(version) != 3 ||
+	    !isdigit((unsigned char)version[0]) || version[1] != '.' ||
+	    !isdigit((unsigned char)version[2])))
+		return 400;
+	return status == 411 ? 400 : status;
+}
+
 /* What CivetWeb itself refuses: unreadable heads, unknown methods. */
 static int
 serve_error(struct mg_connection *conn, int status, const char *text)
@@ -447,6 +488,7 @@ serve_error(struct mg_connection *conn, int status, const char *text)
 
 	req.arena = arena_new(ARENA_MAX);
 	reply_init(&reply, req.arena);
+	status = status_mend(conn, status);
 	problem_status(&p, status, status < 500 || status == 505 ?
 	    PR_MALFORMED : PR_SERVER_INTERNAL,
 	    "RFC 9112: this is not an HTTP/1.1 request that is served here "

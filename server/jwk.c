@@ -136,18 +136,13 @@ ec_parse(struct arena *a, const struct key_kind *kind, const json_t *key,
 static int
 ed25519_check(struct arena *a, const struct number *x, struct problem *p)
 {
-	/* y of the points whose order divides 8, sign bit cleared; 0 and 1
-	 * and -1, and p and p + 1 in place of 0 and 1. */
+	/* y of the points whose order divides 8, sign bit cleared. */
 	static const char *const small[] = {
 		"0000000000000000000000000000000000000000000000000000000000"
 		    "000000",
 		"0100000000000000000000000000000000000000000000000000000000"
 		    "000000",
 		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
-		    "ffff7f",
-		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
-		    "ffff7f",
-		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
 		    "ffff7f",
 		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d"
 		    "53fc05",
@@ -160,6 +155,13 @@ ed25519_check(struct arena *a, const struct number *x, struct problem *p)
 
 	memcpy(y, x->octets, sizeof(y));
 	y[ED25519_LEN - 1] &= 0x7f;
+	/* RFC 8032, 5.1.3: y is below p = 2^255 - 19, or one point would have
+	 * two thumbprints. */
+	for (i = 1; i < sizeof(y) - 1 && y[i] == 0xff; i++)
+		;
+	if (i == sizeof(y) - 1 && y[i] == 0x7f && y[0] >= 0xed)
+		return problem(p, PR_BAD_PUBLIC_KEY, "RFC 8032, 5.1.3: x is "
+		    "not in its canonical form");
 	text = hex_encode(a, y, sizeof(y));
 	for (i = 0; i < nitems(small); i++)
 		if (strcmp(text, small[i]) == 0)

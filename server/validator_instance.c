@@ -66,7 +66,8 @@ open_db(const struct conf *conf, char *why, size_t len)
 	    Q_VALIDATOR_COUNT, why, len);
 }
 
-/* Was there an unclean end, and our new row. */
+/* Our new row, and then: was there an unclean end?  A crash in between is one
+ * that the next start finds. */
 static int
 enrol(struct instance *in, bool *unclean)
 {
@@ -76,16 +77,16 @@ enrol(struct instance *in, bool *unclean)
 
 	gethostname(host, sizeof(host) - 1);
 	if (patience(in) == -1 ||
-	    db_query(in->db, Q_INSTANCE_UNCLEAN, &rows,
-	    ARGS(arg_text(host))) == -1)
-		goto out;
-	*unclean = rows_count(rows) > 0;
-	rows_free(rows);
-	rows = NULL;
-	if (db_query(in->db, Q_INSTANCE_INSERT, &rows,
+	    db_query(in->db, Q_INSTANCE_INSERT, &rows,
 	    ARGS(arg_text(host))) == -1 || rows_count(rows) != 1)
 		goto out;
 	in->id = row_int(rows, 0, 0);
+	rows_free(rows);
+	rows = NULL;
+	if (db_query(in->db, Q_INSTANCE_UNCLEAN, &rows,
+	    ARGS(arg_text(host), arg_int(in->id))) == -1)
+		goto out;
+	*unclean = rows_count(rows) > 0;
 	rc = lock(in);
 out:
 	rows_free(rows);

@@ -164,7 +164,7 @@ def test_signer_rewrites_no_log(column):
     "INSERT INTO issuer SELECT * FROM issuer",
     "INSERT INTO profile SELECT * FROM profile",
     "INSERT INTO directive SELECT * FROM directive",
-    "INSERT INTO act SELECT * FROM act",
+    "DELETE FROM act",
     "INSERT INTO evidence SELECT * FROM evidence",
     "INSERT INTO request SELECT * FROM request",
     "INSERT INTO log_entry (at) VALUES (now())"])
