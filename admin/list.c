@@ -54,7 +54,7 @@ add_thumbprint(struct act *a, json_t *one)
 	char *text;
 	size_t len;
 
-	if (jwk == NULL)
+	if (jwk == NULL || !json_exact(jwk))
 		return;
 	text = json_canonical(a->arena, jwk, &len);
 	sha256(text, len, digest);
@@ -84,13 +84,23 @@ named(struct act *a, struct rows *rows)
 	return list;
 }
 
-/* Text of the database for a terminal: no control character gets there. */
+/* Text of the database for a terminal: no control character gets there, of
+ * ASCII or of Unicode's C1 (as UTF-8: C2 80 - C2 9F). */
 static void
 put_text(const char *text)
 {
-	for (; *text != '\0'; text++)
-		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' :
-		    *text);
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f) {
+			putchar('?');
+		} else if ((unsigned char)text[0] == 0xc2 &&
+		    (unsigned char)text[1] >= 0x80 &&
+		    (unsigned char)text[1] <= 0x9f) {
+			putchar('?');
+			text++;
+		} else {
+			putchar(*text);
+		}
+	}
 }
 
 /* A member of a body in words: times as such, lists with commas. */

@@ -38,6 +38,9 @@ read_json(const char *path)
 	if ((o = json_read_object(text, n, &why)) == NULL)
 		die(EXIT_FAILED, "%s: %s (a profile is a JSON object, as "
 		    "chanceryctl profile show prints it)", path, why);
+	if (!json_exact(o))
+		die(EXIT_FAILED, "%s: a profile holds no other numbers than "
+		    "integers of 53 bits", path);
 	return o;
 }
 

@@ -398,6 +398,7 @@ db_query(struct db *db, int q, struct rows **out, const struct arg *args,
 		r = NULL;
 	}
 	PQclear(r);
+	wire_free(&w);
 	return rv;
 }
 
@@ -426,6 +427,7 @@ send_prepared(struct db *db, int q, struct rows **out, struct wire *w)
 	    (int)db->prepared[q].nparams, w->values, w->lengths, w->formats,
 	    1) != 1)
 		db->lost = true;
+	wire_free(w);
 }
 
 static void
@@ -468,7 +470,6 @@ db_send_rows(struct db *db, int q, struct rows **out, const struct arg *cells,
 		wire_column(&w, i, &cells[i], ncolumns, nrows,
 		    db->prepared[q].types[i]);
 	send_prepared(db, q, out, &w);
-	wire_free(&w);
 }
 
 void

@@ -38,7 +38,9 @@ enum db_error {
 };
 
 struct arg {
-	enum { ARG_NULL, ARG_INT, ARG_TEXT, ARG_BYTES, ARG_BOOL } type;
+	enum {
+		ARG_NULL, ARG_INT, ARG_TEXT, ARG_BYTES, ARG_BOOL, ARG_LIST
+	} type;
 	int64_t		 i;
 	const void	*p;
 	size_t		 len;
@@ -73,6 +75,13 @@ static inline struct arg
 arg_null(void)
 {
 	return (struct arg){ ARG_NULL, 0, NULL, 0 };
+}
+
+/* An array, `$1::bigint[]`, of so many values. */
+static inline struct arg
+arg_list(const struct arg *values, size_t n)
+{
+	return (struct arg){ ARG_LIST, 0, values, n };
 }
 
 /* db_query(db, Q_X, &rows, ARGS(arg_int(id), arg_text(name))) */

@@ -2,7 +2,8 @@
 --
 -- The statements of chancery-acme.  Each may run twice with the same effect
 -- (server/pool.c repeats one whose connection was lost under it), except
--- nonce_spend, which then refuses a nonce once too often.
+-- nonce_spend, which then refuses a nonce once too often, and limits_take,
+-- which then counts a request twice.
 
 -- name: nonce_key_make
 -- The first start of all makes the key that all nodes share.
@@ -61,16 +62,22 @@ ON CONFLICT DO NOTHING RETURNING id;
 SELECT id FROM chancery.request WHERE digest = $1::bytea;
 
 -- name: outcome
-SELECT result = 'done', problem, account_id, certificate_id
+SELECT result = 'done', problem, account_id
 FROM chancery.outcome WHERE request_id = $1::bigint;
 
 -- name: arrived
 -- For all who wait: $1 request ids (kind 0), $2 authorization ids (kind 1).
-SELECT 0::bigint, request_id FROM chancery.outcome
-WHERE request_id = ANY ($1::text::bigint[])
+-- With what the reply needs (struct arrival).
+SELECT 0::bigint, u.request_id, u.result = 'done', u.problem, u.account_id,
+    u.certificate_id, c.public, NULL, NULL
+FROM chancery.outcome u
+LEFT JOIN chancery.certificate c ON c.id = u.certificate_id
+WHERE u.request_id = ANY ($1::text::bigint[])
 UNION ALL
-SELECT 1::bigint, authorization_id FROM chancery.evidence
-WHERE authorization_id = ANY ($2::text::bigint[]);
+SELECT 1::bigint, e.authorization_id, e.result = 'valid', e.problem, NULL,
+    NULL, NULL, e.method, extract(epoch FROM e.at)::bigint
+FROM chancery.evidence e
+WHERE e.authorization_id = ANY ($2::text::bigint[]);
 
 -- name: limits_take
 -- $1: [{i, source, key, type, value, seconds, offset}] (server/limit.h), $2:
@@ -122,7 +129,7 @@ FROM ends ORDER BY i;
 -- $4: [{type, value, wildcard, granted, methods, public (hexadecimal),
 -- token}].  A name whose newest proof outlives the order (its default in
 -- schema.sql) keeps that authorization when $5 says so.  $8, $9: seconds.
--- What the reply needs; names as in order_get.
+-- What the reply needs; names as in order_status.
 -- No row when the digest is there already: then order_by_digest; or when
 -- another order took $11 and $12.
 WITH name AS (
@@ -198,29 +205,14 @@ WHERE NOT name.granted AND NOT ($3::boolean AND EXISTS (
 SELECT id FROM chancery.orders WHERE digest = $1::bytea;
 
 -- name: order_get
--- names: [{type, value, wildcard, public}]; public is the authorization's
--- public id as server/enc.h prints it, base64url(id, secret).
-SELECT o.account_id, substr(o.digest, 1, 16) AS public, s.status,
-    extract(epoch FROM o.expires)::bigint AS expires,
-    (SELECT json_agg(json_build_object('type', a.type, 'value', a.value,
-	'wildcard', a.wildcard, 'public', translate(
-	encode(int8send(a.id) || a.public, 'base64'), '+/', '-_'))
-	ORDER BY l.position)
-	FROM chancery.order_authorization l
-	JOIN chancery.authz a ON a.id = l.authorization_id
-	WHERE l.order_id = o.id)::text AS names,
-    c.id AS certificate_id, c.public AS certificate_public,
-    (SELECT u.problem FROM chancery.request r
-	JOIN chancery.outcome u ON u.request_id = r.id
-	WHERE r.object_id = o.id AND r.kind = 'finalize'
-	AND u.result = 'refused' AND u.terminal
-	ORDER BY r.id LIMIT 1) AS problem,
-    o.profile, extract(epoch FROM o.not_before)::bigint AS not_before,
-    extract(epoch FROM o.not_after)::bigint AS not_after, o.replaces
-FROM chancery.orders o
-JOIN chancery.order_status s ON s.id = o.id
-LEFT JOIN chancery.certificate c ON c.order_id = o.id
-WHERE o.id = $1::bigint;
+SELECT s.account_id, substr(s.digest, 1, 16) AS public, s.status,
+    extract(epoch FROM s.expires)::bigint AS expires, s.names::text,
+    c.id AS certificate_id, c.public AS certificate_public, s.problem,
+    s.profile, extract(epoch FROM s.not_before)::bigint AS not_before,
+    extract(epoch FROM s.not_after)::bigint AS not_after, s.replaces
+FROM chancery.order_status s
+LEFT JOIN chancery.certificate c ON c.order_id = s.id
+WHERE s.id = $1::bigint;
 
 -- name: finalize_earlier
 -- The finalize that the order is processing, or that made it valid.
@@ -233,17 +225,15 @@ ORDER BY u.result IS NULL, r.id LIMIT 1;
 -- name: authz_get
 -- methods: as they were offered; ready: of those that the client was ready
 -- for.  Spaces stand between.
-SELECT a.account_id, a.public, a.type, a.value, a.wildcard, s.status,
+SELECT s.account_id, s.public, s.type, s.value, s.wildcard, s.status,
     extract(epoch FROM s.expires)::bigint AS expires,
-    e.method, e.result = 'valid' AS proven, e.problem,
-    extract(epoch FROM e.at)::bigint AS validated, a.token,
-    array_to_string(a.methods, ' ') AS methods,
+    s.method, s.result = 'valid' AS proven, s.problem,
+    extract(epoch FROM s.validated)::bigint AS validated, s.token,
+    array_to_string(s.methods, ' ') AS methods,
     (SELECT string_agg(r.method, ' ') FROM chancery.challenge_ready r
-	WHERE r.authorization_id = a.id) AS ready
-FROM chancery.authz a
-JOIN chancery.authorization_status s ON s.id = a.id
-LEFT JOIN chancery.evidence e ON e.authorization_id = a.id
-WHERE a.id = $1::bigint;
+	WHERE r.authorization_id = s.id) AS ready
+FROM chancery.authorization_status s
+WHERE s.id = $1::bigint;
 
 -- name: authz_find
 -- What newAuthz gives out again: the newest that is valid and will be for as

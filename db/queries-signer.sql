@@ -54,13 +54,14 @@ SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::bytea[]);
 SELECT entry FROM chancery.log_entry ORDER BY index DESC LIMIT 1;
 
 -- name: evidence_waiting
--- Evidence that is not in the log yet, from id $1 on.
+-- Evidence that is not in the log yet, from id $1 on, and who asked for it.
 SELECT e.id, e.authorization_id, z.public, e.account_id, a.public,
     e.thumbprint, e.type, e.value, e.wildcard, e.method, e.result, e.problem,
     e.transcript, floor(extract(epoch FROM e.at))::bigint,
     floor(extract(epoch FROM e.valid_until))::bigint, e.proven_by,
-    e.caa_seconds::bigint
+    e.caa_seconds::bigint, x.request_id
 FROM chancery.evidence e
+LEFT JOIN chancery.caa_wanted x ON x.id = e.wanted_id
 LEFT JOIN chancery.account a ON a.id = e.account_id
 LEFT JOIN chancery.authz z ON z.id = e.authorization_id
 WHERE e.id >= $1::bigint AND NOT EXISTS (
@@ -126,11 +127,12 @@ SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[],
 ON CONFLICT (request_id, type, value, wildcard) DO NOTHING;
 
 -- name: key_changes
--- The key changes of an account, the newest first, as they were signed.
+-- The key changes of an account, the newest first, as they were signed; no
+-- more than are worth the work of verifying them.
 SELECT r.jws FROM chancery.request r
 JOIN chancery.outcome u ON u.request_id = r.id AND u.result = 'done'
 WHERE r.account_id = $1::bigint AND r.kind = 'key-change'
-ORDER BY r.id DESC LIMIT 100;
+ORDER BY r.id DESC LIMIT 10;
 
 -- name: request_poison
 -- Take the oldest waiting request alone and count it before it is touched.
@@ -144,8 +146,9 @@ UPDATE chancery.request SET attempts = attempts + 1 WHERE id = (
 RETURNING id, attempts::bigint;
 
 -- name: request_claim
--- Waiting requests from id $1 on, at most $2, round-robin over accounts.  No
--- EXISTS among the columns: the planner would gather all orders ever refused.
+-- Waiting requests from id $1 on but for $3, at most $2, round-robin over
+-- accounts; officers do not queue behind those who have none.  No EXISTS
+-- among the columns: the planner would gather all orders ever refused.
 SELECT r.id, r.kind, r.account_id, r.object_id, r.jws, r.digest,
     a.public, a.thumbprint, a.jwk, a.status, a.contact, a.terms, a.eab, a.seal,
     o.jws, floor(extract(epoch FROM o.expires))::bigint, z.public, z.account_id,
@@ -155,10 +158,10 @@ SELECT r.id, r.kind, r.account_id, r.object_id, r.jws, r.digest,
 	JOIN chancery.outcome y ON y.request_id = x.id
 	WHERE x.object_id = o.id AND x.kind = 'finalize')
 FROM (
-	SELECT w.id, row_number() OVER (PARTITION BY w.account_id
-	    ORDER BY w.id) AS turn
+	SELECT w.id, row_number() OVER (PARTITION BY w.account_id,
+	    w.kind = 'officer-act' ORDER BY w.id) AS turn
 	FROM chancery.request w
-	WHERE w.id >= $1::bigint
+	WHERE w.id >= $1::bigint AND w.id <> ALL ($3::bigint[])
 	    AND NOT EXISTS (
 		SELECT FROM chancery.outcome u WHERE u.request_id = w.id)
 	    AND NOT EXISTS (

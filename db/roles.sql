@@ -19,6 +19,12 @@ REVOKE ALL ON ALL ROUTINES IN SCHEMA chancery FROM PUBLIC, chancery_acme,
     chancery_validator, chancery_signer, chancery_publisher,
     chancery_operator;
 
+REVOKE ALL ON DOMAIN caa_seconds, challenge_method, challenge_methods,
+    challenge_token, digest, entry_kind, entry_text, evidence_method,
+    evidence_result, identifier, identifier_type, message, outcome_detail,
+    outcome_result, problem_text, profile_name, proof_name, renewal_name,
+    request_kind, secret, transcript FROM PUBLIC;
+
 GRANT USAGE ON SCHEMA chancery TO chancery_acme, chancery_validator,
     chancery_signer, chancery_publisher, chancery_operator;
 GRANT SELECT ON schema_version TO chancery_acme, chancery_validator,

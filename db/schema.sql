@@ -21,15 +21,13 @@ INSERT INTO schema_version (version) VALUES (2);
 -- 63 bits until the year 2112, never chosen by the process that inserts.
 -- A double holds the seconds to a quarter of a microsecond or better until
 -- 2106, so that rounding finds the microsecond; and it costs a tenth of
--- numeric.  Not of language sql: that is planned again in each transaction.
+-- numeric.  With a body that is parsed here and no SET, so that the planner
+-- puts it in the place of the call.
 CREATE SEQUENCE id_sequence MINVALUE 0 MAXVALUE 2047 START 0 CYCLE CACHE 32;
 
-CREATE FUNCTION new_id() RETURNS bigint LANGUAGE plpgsql VOLATILE
-    SET search_path = pg_catalog AS $$
-BEGIN
-	RETURN ((date_part('epoch', clock_timestamp()) * 1000000)::bigint << 11)
-	    | nextval('chancery.id_sequence');
-END $$;
+CREATE FUNCTION new_id() RETURNS bigint LANGUAGE sql VOLATILE
+    RETURN ((date_part('epoch', clock_timestamp()) * 1000000)::bigint << 11)
+	| nextval('id_sequence');
 
 -- One row for each run of a process that claims work.  A process is alive
 -- while it holds a row lock on its own row; `ended` is set by a clean stop
@@ -50,6 +48,39 @@ CREATE POLICY own_insert ON instance FOR INSERT
 CREATE POLICY own_update ON instance FOR UPDATE
     USING (current_user = 'chancery_' || process);
 
+-- What many columns are.  A domain that holds is cheaper than a CHECK of the
+-- table, which PostgreSQL parses again in every statement.
+CREATE DOMAIN digest AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN secret AS bytea CHECK (octet_length(VALUE) = 16);
+CREATE DOMAIN message AS bytea CHECK (octet_length(VALUE) BETWEEN 1 AND 32768);
+CREATE DOMAIN identifier AS text CHECK (octet_length(VALUE) <= 253);
+CREATE DOMAIN identifier_type AS text CHECK (VALUE IN ('dns', 'ip'));
+CREATE DOMAIN profile_name AS text CHECK (octet_length(VALUE) <= 64 AND
+    VALUE ~ '^[a-z0-9-]+$');
+CREATE DOMAIN renewal_name AS text CHECK (octet_length(VALUE) <= 128);
+CREATE DOMAIN request_kind AS text CHECK (VALUE IN ('new-account',
+    'account-update', 'account-deactivate', 'key-change', 'authz-deactivate',
+    'finalize', 'officer-act'));
+CREATE DOMAIN challenge_method AS text CHECK (VALUE IN ('http-01', 'dns-01',
+    'dns-account-01', 'tls-alpn-01'));
+CREATE DOMAIN challenge_methods AS text[] CHECK (VALUE <@ ARRAY['http-01',
+    'dns-01', 'dns-account-01', 'tls-alpn-01']);
+CREATE DOMAIN challenge_token AS text CHECK (VALUE ~ '^[A-Za-z0-9_-]+$' AND
+    octet_length(VALUE) BETWEEN 22 AND 64);
+CREATE DOMAIN evidence_method AS text CHECK (VALUE IN ('http-01', 'dns-01',
+    'dns-account-01', 'tls-alpn-01', 'caa'));
+CREATE DOMAIN evidence_result AS text CHECK (VALUE IN ('valid', 'invalid'));
+CREATE DOMAIN proof_name AS text CHECK (octet_length(VALUE) <= 32);
+CREATE DOMAIN problem_text AS text CHECK (octet_length(VALUE) <= 8192);
+CREATE DOMAIN transcript AS text CHECK (octet_length(VALUE) <= 16384);
+CREATE DOMAIN caa_seconds AS integer CHECK (VALUE BETWEEN 0 AND 604800);
+CREATE DOMAIN outcome_result AS text CHECK (VALUE IN ('done', 'refused'));
+CREATE DOMAIN outcome_detail AS text CHECK (octet_length(VALUE) <= 8192);
+CREATE DOMAIN entry_kind AS text CHECK (VALUE IN ('ceremony', 'key',
+    'validation', 'intent', 'issued', 'refused', 'abandoned', 'act'));
+CREATE DOMAIN entry_text AS bytea CHECK (octet_length(VALUE) BETWEEN 2 AND
+    65535);
+
 -- Signed messages, entries and certificates are base64 and random octets of 1
 -- to 8 KiB: they gain little by compression, and a row of up to one page costs
 -- least when it is stored as it is, in one piece (toast_tuple_target).  What
@@ -68,11 +99,8 @@ INSERT INTO log_head DEFAULT VALUES;
 
 CREATE TABLE log_entry (
 	index		bigint PRIMARY KEY CHECK (index >= 0),
-	kind		text NOT NULL CHECK (kind IN ('ceremony', 'key',
-			    'validation', 'intent', 'issued', 'refused',
-			    'abandoned', 'act')),
-	entry		bytea COMPRESSION lz4 NOT NULL
-			    CHECK (octet_length(entry) BETWEEN 2 AND 65535),
+	kind		entry_kind NOT NULL,
+	entry		entry_text COMPRESSION lz4 NOT NULL,
 	leaf_hash	bytea NOT NULL CHECK (leaf_hash =
 			    sha256('\x00'::bytea || entry)),
 	at		timestamptz NOT NULL DEFAULT clock_timestamp()
@@ -101,7 +129,7 @@ CREATE TABLE issuer (
 	root		bytea NOT NULL,		-- DER of its own issuer
 	key_id		bytea NOT NULL,		-- CKA_ID in the token
 	created		timestamptz NOT NULL DEFAULT clock_timestamp(),
-	seal		bytea NOT NULL CHECK (octet_length(seal) = 32)
+	seal		digest NOT NULL
 );
 
 CREATE TABLE profile (
@@ -113,15 +141,14 @@ CREATE TABLE profile (
 	hash		bytea NOT NULL CHECK (hash =
 			    sha256(convert_to(body, 'UTF8'))),
 	created		timestamptz NOT NULL DEFAULT clock_timestamp(),
-	seal		bytea NOT NULL CHECK (octet_length(seal) = 32),
+	seal		digest NOT NULL,
 	UNIQUE (name, version)
 );
 
 CREATE TABLE account (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
-	public		bytea NOT NULL CHECK (octet_length(public) = 16),
-	thumbprint	bytea NOT NULL UNIQUE
-			    CHECK (octet_length(thumbprint) = 32),
+	public		secret NOT NULL,
+	thumbprint	digest NOT NULL UNIQUE,
 	jwk		text NOT NULL,		-- canonical (RFC 7638)
 	status		text NOT NULL CHECK (status IN
 			    ('valid', 'deactivated', 'revoked')),
@@ -132,14 +159,14 @@ CREATE TABLE account (
 			    CHECK (octet_length(external) <= 8192),
 	created		timestamptz NOT NULL DEFAULT clock_timestamp(),
 	request_id	bigint UNIQUE,		-- NULL: made at the ceremony
-	seal		bytea NOT NULL CHECK (octet_length(seal) = 32),
+	seal		digest NOT NULL,
 	CHECK (external IS NULL OR eab IS NOT NULL)
 );
 CREATE INDEX account_eab ON account (eab) WHERE eab IS NOT NULL;
 
 -- Every thumbprint that any account ever had (RFC 8555, 11.1).
 CREATE TABLE account_key (
-	thumbprint	bytea PRIMARY KEY CHECK (octet_length(thumbprint) = 32),
+	thumbprint	digest PRIMARY KEY,
 	account_id	bigint NOT NULL REFERENCES account
 );
 
@@ -159,7 +186,7 @@ CREATE TABLE directive (
 			    sha256(convert_to(body, 'UTF8'))),
 	request_id	bigint,			-- the act; NULL: the ceremony
 	created		timestamptz NOT NULL DEFAULT clock_timestamp(),
-	seal		bytea NOT NULL CHECK (octet_length(seal) = 32),
+	seal		digest NOT NULL,
 	UNIQUE (kind, name, version)
 );
 
@@ -176,20 +203,16 @@ CREATE TABLE act (
 -- SHA-256 of the JWS signing input; the signer computes it again.
 CREATE TABLE request (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
-	kind		text NOT NULL CHECK (kind IN ('new-account',
-			    'account-update', 'account-deactivate',
-			    'key-change', 'authz-deactivate', 'finalize',
-			    'officer-act')),
+	kind		request_kind NOT NULL,
 	account_id	bigint,			-- of those signed with kid
 	object_id	bigint,			-- order or authorization
-	jws		bytea COMPRESSION lz4 NOT NULL
-			    CHECK (octet_length(jws) BETWEEN 1 AND 32768),
-	digest		bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
+	jws		message COMPRESSION lz4 NOT NULL,
+	digest		digest NOT NULL UNIQUE,
 	received	timestamptz NOT NULL DEFAULT clock_timestamp(),
 	attempts	integer NOT NULL DEFAULT 0,	-- the signer's
 	CHECK ((account_id IS NULL) = (kind IN ('new-account',
-	    'officer-act'))),
-	CHECK ((object_id IS NOT NULL) = (kind IN ('finalize',
+	    'officer-act')) AND
+	    (object_id IS NOT NULL) = (kind IN ('finalize',
 	    'authz-deactivate')))
 ) WITH (toast_tuple_target = 8160);
 CREATE INDEX request_object ON request (object_id) WHERE object_id IS NOT NULL;
@@ -200,16 +223,14 @@ CREATE INDEX request_key_change ON request (account_id, id)
 CREATE TABLE orders (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
 	account_id	bigint NOT NULL,
-	jws		bytea COMPRESSION lz4 NOT NULL
-			    CHECK (octet_length(jws) BETWEEN 1 AND 32768),
-	digest		bytea NOT NULL UNIQUE CHECK (octet_length(digest) = 32),
+	jws		message COMPRESSION lz4 NOT NULL,
+	digest		digest NOT NULL UNIQUE,
 	-- What the order shows; the signer reads the JWS instead.
-	profile		text NOT NULL CHECK (octet_length(profile) <= 64 AND
-			    profile ~ '^[a-z0-9-]+$'),
-	profile_hash	bytea NOT NULL CHECK (octet_length(profile_hash) = 32),
+	profile		profile_name NOT NULL,
+	profile_hash	digest NOT NULL,
 	not_before	timestamptz,
 	not_after	timestamptz,
-	replaces	text CHECK (octet_length(replaces) <= 128),
+	replaces	renewal_name,
 	-- A certificate is replaced by one order that is not invalid (RFC
 	-- 9773, 5): who counts the earlier ones and inserts the next number
 	-- loses a race.
@@ -229,16 +250,14 @@ CREATE UNIQUE INDEX orders_replaces
 -- itself.
 CREATE TABLE authz (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
-	public		bytea NOT NULL CHECK (octet_length(public) = 16),
+	public		secret NOT NULL,
 	account_id	bigint NOT NULL,
 	type		text NOT NULL,
 	value		text NOT NULL,
 	wildcard	boolean NOT NULL,
 	granted		boolean NOT NULL DEFAULT false,
-	token		text NOT NULL CHECK (token ~ '^[A-Za-z0-9_-]+$' AND
-			    octet_length(token) BETWEEN 22 AND 64),
-	methods		text[] NOT NULL CHECK (methods <@ ARRAY['http-01',
-			    'dns-01', 'dns-account-01', 'tls-alpn-01']),
+	token		challenge_token NOT NULL,
+	methods		challenge_methods NOT NULL,
 	created		timestamptz NOT NULL DEFAULT clock_timestamp(),
 	expires		timestamptz NOT NULL
 			    DEFAULT clock_timestamp() + interval '7 days',
@@ -261,16 +280,14 @@ CREATE TABLE order_authorization (
 	authorization_id bigint NOT NULL,
 	PRIMARY KEY (order_id, position)
 );
-CREATE INDEX order_authorization_back ON order_authorization (authorization_id);
 
 -- "Client is ready" (RFC 8555, 7.5.1), under the key that the account had at
 -- that moment (8.1).  Said again it asks for another try (8.2).
 CREATE TABLE challenge_ready (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
 	authorization_id bigint NOT NULL,
-	method		text NOT NULL CHECK (method IN ('http-01', 'dns-01',
-			    'dns-account-01', 'tls-alpn-01')),
-	thumbprint	bytea NOT NULL CHECK (octet_length(thumbprint) = 32),
+	method		challenge_method NOT NULL,
+	thumbprint	digest NOT NULL,
 	at		timestamptz NOT NULL DEFAULT clock_timestamp(),
 	attempts	integer NOT NULL DEFAULT 0	-- the validator's
 );
@@ -305,30 +322,28 @@ CREATE TABLE nonce_spent (
 CREATE TABLE evidence (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
 	authorization_id bigint UNIQUE,
-	wanted_id	bigint UNIQUE,
+	wanted_id	bigint,
 	account_id	bigint NOT NULL,
-	thumbprint	bytea NOT NULL CHECK (octet_length(thumbprint) = 32),
-	type		text NOT NULL CHECK (type IN ('dns', 'ip')),
-	value		text NOT NULL CHECK (octet_length(value) <= 253),
+	thumbprint	digest NOT NULL,
+	type		identifier_type NOT NULL,
+	value		identifier NOT NULL,
 	wildcard	boolean NOT NULL,
-	method		text NOT NULL CHECK (method IN ('http-01', 'dns-01',
-			    'dns-account-01', 'tls-alpn-01', 'caa')),
-	proven_by	text CHECK (octet_length(proven_by) <= 32),
-	result		text NOT NULL CHECK (result IN ('valid', 'invalid')),
-	problem		text			-- problem document, if invalid
-			    CHECK (octet_length(problem) <= 8192),
-	transcript	text COMPRESSION lz4 NOT NULL	-- JSON: addresses, hops
-			    CHECK (octet_length(transcript) <= 16384),
-	caa_seconds	integer		-- CAA need not be looked at before
-			    CHECK (caa_seconds BETWEEN 0 AND 604800),
+	method		evidence_method NOT NULL,
+	proven_by	proof_name,
+	result		evidence_result NOT NULL,
+	problem		problem_text,		-- problem document, if invalid
+	transcript	transcript COMPRESSION lz4 NOT NULL, -- JSON: hops
+	caa_seconds	caa_seconds,	-- CAA need not be looked at before
 	at		timestamptz NOT NULL DEFAULT clock_timestamp(),
 	valid_until	timestamptz NOT NULL
 			    DEFAULT clock_timestamp() + interval '30 days',
-	CHECK ((problem IS NULL) = (result = 'valid')),
-	CHECK ((method = 'caa') = (authorization_id IS NULL)),
-	CHECK ((method = 'caa') = (wanted_id IS NOT NULL)),
-	CHECK ((method = 'caa') = (proven_by IS NOT NULL))
+	CHECK ((problem IS NULL) = (result = 'valid') AND
+	    (method = 'caa') = (authorization_id IS NULL) AND
+	    (method = 'caa') = (wanted_id IS NOT NULL) AND
+	    (method = 'caa') = (proven_by IS NOT NULL))
 ) WITH (toast_tuple_target = 8160);
+CREATE UNIQUE INDEX evidence_wanted ON evidence (wanted_id)
+    WHERE wanted_id IS NOT NULL;
 -- Ends with the id, so that the newest is found first, however many there are.
 CREATE INDEX evidence_lookup ON evidence (account_id, type, value, id);
 
@@ -338,13 +353,12 @@ CREATE INDEX evidence_lookup ON evidence (account_id, type, value, id);
 -- after which the order may be finalized again (badCSR; RFC 8555, 7.4).
 CREATE TABLE outcome (
 	request_id	bigint PRIMARY KEY,
-	result		text NOT NULL CHECK (result IN ('done', 'refused')),
+	result		outcome_result NOT NULL,
 	terminal	boolean NOT NULL,
 	problem		text,			-- problem document, if refused
 	account_id	bigint,			-- of new-account
 	certificate_id	bigint,			-- of finalize
-	detail		text			-- JSON, of officer-act
-			    CHECK (octet_length(detail) <= 8192),
+	detail		outcome_detail,		-- JSON, of officer-act
 	at		timestamptz NOT NULL DEFAULT clock_timestamp(),
 	CHECK ((problem IS NULL) = (result = 'done'))
 );
@@ -363,25 +377,27 @@ CREATE TABLE caa_wanted (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
 	request_id	bigint NOT NULL,
 	account_id	bigint NOT NULL,
-	type		text NOT NULL CHECK (type IN ('dns', 'ip')),
-	value		text NOT NULL CHECK (octet_length(value) <= 253),
+	type		identifier_type NOT NULL,
+	value		identifier NOT NULL,
 	wildcard	boolean NOT NULL,
-	method		text NOT NULL CHECK (octet_length(method) <= 32),
+	method		proof_name NOT NULL,
 	at		timestamptz NOT NULL DEFAULT clock_timestamp(),
 	attempts	integer NOT NULL DEFAULT 0,	-- the validator's
 	UNIQUE (request_id, type, value, wildcard)
 );
 
--- Where an evidence row stands in the log.
+-- Where an evidence row stands in the log.  No index of the log is a foreign
+-- key: the one writer inserts the entry in the same transaction, none is ever
+-- deleted, and to look up each again would cost a tenth of issuance.
 CREATE TABLE evidence_logged (
 	evidence_id	bigint PRIMARY KEY,
-	index		bigint NOT NULL UNIQUE REFERENCES log_entry
+	index		bigint NOT NULL UNIQUE
 );
 
 -- Decided, logged, not yet signed: durable before the token is asked.  The
 -- claim is written here: `instance` is the run that decided or took over.
 CREATE TABLE intent (
-	index		bigint PRIMARY KEY REFERENCES log_entry,
+	index		bigint PRIMARY KEY,
 	request_id	bigint UNIQUE,		-- NULL at the ceremony
 	order_id	bigint UNIQUE,
 	account_id	bigint,
@@ -390,7 +406,7 @@ CREATE TABLE intent (
 	serial		bytea NOT NULL UNIQUE CHECK
 			    (octet_length(serial) BETWEEN 16 AND 20),
 	tbs		bytea COMPRESSION lz4 NOT NULL,
-	spki_hash	bytea NOT NULL CHECK (octet_length(spki_hash) = 32),
+	spki_hash	digest NOT NULL,
 	instance	bigint NOT NULL,
 	at		timestamptz NOT NULL DEFAULT clock_timestamp()
 ) WITH (toast_tuple_target = 8160);
@@ -398,17 +414,17 @@ CREATE TABLE intent (
 -- The one end of an intent: `issued` or `abandoned`.
 CREATE TABLE closing (
 	intent		bigint PRIMARY KEY REFERENCES intent,
-	index		bigint NOT NULL UNIQUE REFERENCES log_entry
+	index		bigint NOT NULL UNIQUE
 );
 
 CREATE TABLE certificate (
 	id		bigint PRIMARY KEY DEFAULT new_id(),
-	public		bytea NOT NULL CHECK (octet_length(public) = 16),
+	public		secret NOT NULL,
 	serial		bytea NOT NULL UNIQUE,
 	intent		bigint NOT NULL UNIQUE REFERENCES intent,
 	order_id	bigint UNIQUE,		-- NULL at the ceremony
 	account_id	bigint,
-	issuer_id	bigint NOT NULL REFERENCES issuer,
+	issuer_id	bigint NOT NULL,	-- that of the intent
 	der		bytea COMPRESSION lz4 NOT NULL,
 	not_before	timestamptz NOT NULL,
 	not_after	timestamptz NOT NULL,
@@ -430,11 +446,15 @@ END $$;
 
 -- ------------------------------------------------------------- derived status
 
--- RFC 8555, 7.1.6.  state.c says the same in C; a test compares them.  The
+-- With what the objects show beside their status, so that nothing is joined
+-- twice.  RFC 8555, 7.1.6; state.c says the same in C; a test compares them.
+-- names: [{type, value, wildcard, public}]; public is the authorization's
+-- public id as server/enc.h prints it, base64url(id, secret).  The
 -- time is that of the statement: with clock_timestamp(), which is volatile,
 -- the planner could not look up single rows through the views.
 CREATE VIEW authorization_status AS
-SELECT a.id,
+SELECT a.id, a.account_id, a.public, a.type, a.value, a.wildcard, a.token,
+    a.methods, e.method, e.result, e.problem, e.at AS validated,
     CASE
 	WHEN x.kind = 'deactivated' THEN 'deactivated'
 	WHEN x.kind = 'revoked' THEN 'revoked'
@@ -456,7 +476,8 @@ LEFT JOIN chancery.evidence e ON e.authorization_id = a.id
 LEFT JOIN chancery.authorization_end x ON x.authorization_id = a.id;
 
 CREATE VIEW order_status AS
-SELECT o.id,
+SELECT o.id, o.account_id, o.digest, o.expires, o.profile, o.not_before,
+    o.not_after, o.replaces, f.problem, z.names,
     CASE
 	WHEN f.issued THEN 'valid'
 	WHEN f.rejected THEN 'invalid'
@@ -473,14 +494,20 @@ CROSS JOIN LATERAL (
 	SELECT coalesce(bool_or(u.result = 'done'), false) AS issued,
 	    coalesce(bool_or(u.result = 'refused' AND u.terminal), false)
 		AS rejected,
-	    coalesce(bool_or(u.request_id IS NULL), false) AS finalizing
+	    coalesce(bool_or(u.request_id IS NULL), false) AS finalizing,
+	    (array_agg(u.problem ORDER BY r.id) FILTER
+		(WHERE u.result = 'refused' AND u.terminal))[1] AS problem
 	FROM chancery.request r
 	LEFT JOIN chancery.outcome u ON u.request_id = r.id
 	WHERE r.object_id = o.id AND r.kind = 'finalize') f
 CROSS JOIN LATERAL (
 	SELECT coalesce(bool_and(s.status = 'valid'), false) AS all_valid,
 	    coalesce(bool_or(s.status NOT IN ('valid', 'pending')), false)
-		AS any_dead
+		AS any_dead,
+	    json_agg(json_build_object('type', s.type, 'value', s.value,
+		'wildcard', s.wildcard, 'public', translate(
+		encode(int8send(s.id) || s.public, 'base64'), '+/', '-_'))
+		ORDER BY l.position) AS names
 	FROM chancery.order_authorization l
 	JOIN chancery.authorization_status s ON s.id = l.authorization_id
 	WHERE l.order_id = o.id) z;

@@ -93,6 +93,9 @@ octets(const struct arg *arg, uint32_t type, unsigned char scalar[8],
 		assert(type == OID_BYTEA && arg->len <= INT32_MAX);
 		*len = arg->len;
 		return arg->p;
+	case ARG_LIST:
+		assert(!"an array in an array");
+		break;
 	case ARG_NULL:
 		break;
 	}
@@ -105,6 +108,10 @@ wire_value(struct wire *w, size_t n, const struct arg *arg, uint32_t type)
 {
 	size_t len;
 
+	if (arg->type == ARG_LIST) {
+		wire_column(w, n, arg->p, 1, arg->len, type);
+		return;
+	}
 	w->formats[n] = 1;
 	w->values[n] = octets(arg, type, w->scalars[n], &len);
 	w->lengths[n] = (int)len;
@@ -119,7 +126,7 @@ wire_column(struct wire *w, size_t n, const struct arg *arg, size_t stride,
 	unsigned char scalar[8], *at;
 	const void *p;
 
-	assert(element != 0 && nrows > 0 && nrows <= INT32_MAX);
+	assert(element != 0 && nrows <= INT32_MAX);
 	for (i = 0; i < nrows; i++) {
 		octets(&arg[i * stride], element, scalar, &len);
 		size += 4 + len;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Seals on the rows that carry authority (accounts, issuers, profiles,
- * directives): a MAC under a key derived in the token, so that neither PostgreSQL's
- * superuser nor a doctored backup can make the signer believe a row.  Pure.
+ * directives): a MAC under a key derived in the token, so that neither
+ * PostgreSQL's superuser nor a doctored backup can make the signer believe a
+ * row that it did not write.  Pure.
  */
 #ifndef CHANCERY_SEAL_H
 #define CHANCERY_SEAL_H

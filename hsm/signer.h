@@ -23,6 +23,7 @@
 #include "../server/problem.h"
 #include "../server/rules.h"
 #include "csr.h"
+#include "kept.h"
 #include "profile.h"
 #include "seal.h"
 #include "tokens.h"
@@ -151,6 +152,7 @@ struct request {
 
 	/* decided */
 	enum verdict		 verdict;
+	bool			 waits;		/* kept for somebody else */
 	struct problem		 problem;
 	bool			 terminal;
 	int64_t			 account_result, certificate_result;
@@ -252,6 +254,7 @@ struct signer {
 	bool			 poison;	/* one by one */
 	int64_t			 poison_after;	/* id: those before are done */
 	struct horizon		 requests, evidence;
+	struct kept		 kept;
 
 	struct issue		*open;		/* intents without an end */
 	size_t			 nopen;
@@ -337,12 +340,19 @@ int	batch_pass(struct signer *);
 void	batch_end(struct signer *);
 
 /* signer_request.c: rows, JWS and accounts */
+/* A value of a row, in memory that lasts; the text is NULL for NULL. */
+const unsigned char *row_copy(struct arena *, const struct rows *, size_t row,
+	    int column, size_t *len);
+const char *row_text_copy(struct arena *, const struct rows *, size_t row,
+	    int column);
 void	request_read(struct request *, const struct rows *, size_t row);
 /* What is parsed goes; the arena stays. */
 void	request_close(struct request *);
 void	request_free(struct request *);
 /* Record a refusal: 0 always, as the request is decided by it. */
 int	request_refuse(struct request *, bool terminal);
+/* Decide it later: it waits for the token, or for the validator. */
+void	request_keep(struct request *);
 /* Parse the JWS, compare the digest.  -1 with the problem. */
 int	request_open(struct request *);
 /* `kid`, seal, status and signature of the account.  -1 with the problem. */
@@ -367,7 +377,7 @@ int	authz_deactivate_prove(struct signer *, struct request *);
 int	account_key_permit(struct signer *, const struct jwk *,
 	    struct problem *);
 /* Has the second no right to be decided before the first is committed? */
-bool	account_depends(const struct signer *, const struct request *first,
+bool	account_depends(const struct request *first,
 	    const struct request *second);
 /* Write what was decided. */
 void	account_apply(struct signer *, struct request *);

@@ -15,6 +15,8 @@
 #include "../server/mem.h"
 #include "signer.h"
 
+#define EXTERNAL_MAX	8192	/* octets; account.external of schema.sql */
+
 static int
 is_url(struct signer *s, struct request *r, const char *path)
 {
@@ -109,6 +111,9 @@ binding_read(struct signer *s, struct request *r, const json_t *payload)
 	if (eab->accounts != 0)
 		r->asked_eab = eab->kid;
 	r->external = json_canonical(r->arena, binding, &len);
+	if (len > EXTERNAL_MAX)
+		return problem(p, PR_MALFORMED, "RFC 8555, 7.3.4: the "
+		    "binding is longer than %d octets", EXTERNAL_MAX);
 	return 0;
 }
 
@@ -178,7 +183,7 @@ binding_judge(struct signer *s, struct request *r)
 		    "key");
 		return request_refuse(r, true);
 	default:
-		r->verdict = KEEP;
+		request_keep(r);
 		return 0;
 	}
 }
@@ -199,8 +204,6 @@ new_account_judge(struct signer *s, struct request *r)
 	} else if (binding_judge(s, r) == 1) {
 		r->verdict = CREATE_ACCOUNT;
 	}
-	if (r->verdict != KEEP && r->external != NULL)
-		errand_forget(s, r->id);
 }
 
 /* Common beginning of what an account asks about itself. */
@@ -318,12 +321,10 @@ key_claimed(const struct request *r)
 }
 
 bool
-account_depends(const struct signer *s, const struct request *b,
-    const struct request *r)
+account_depends(const struct request *b, const struct request *r)
 {
 	const unsigned char *one = key_claimed(b), *two = key_claimed(r);
 
-	(void)s;
 	/* After an act all is judged anew, and no act by what it may change. */
 	if (b->verdict == ACT)
 		return true;
@@ -350,6 +351,8 @@ create_apply(struct signer *s, struct request *r)
 	seal_make(&s->seal, "account", seal_account(r->new_id, r->jws.digest,
 	    r->key.thumbprint, r->key.canonical, r->new_status,
 	    r->new_contact, eab), seal);
+	log_info("account=%lld made%s%s", (long long)r->new_id,
+	    eab == NULL ? "" : " eab=", eab == NULL ? "" : eab);
 	write_row(s, WRITE_ACCOUNT, ARGS(arg_int(r->new_id),
 	    arg_bytes(r->jws.digest, SECRET_LEN),
 	    arg_bytes(r->key.thumbprint, DIGEST_LEN),
@@ -374,6 +377,8 @@ account_change(struct signer *s, struct request *r, int64_t request)
 	seal_make(&s->seal, "account", seal_account(r->account_id,
 	    r->account_public, thumbprint, jwk, r->new_status,
 	    r->new_contact, r->account_eab), seal);
+	log_info("account=%lld changed status=%s%s", (long long)r->account_id,
+	    r->new_status, r->new_key.pkey == NULL ? "" : " key=new");
 	write_row(s, WRITE_CHANGE, ARGS(arg_int(r->account_id),
 	    arg_text(r->new_status), arg_text(r->new_contact),
 	    arg_text(r->new_terms), arg_bytes(thumbprint, DIGEST_LEN),
@@ -392,6 +397,8 @@ account_apply(struct signer *s, struct request *r)
 		account_change(s, r, r->id);
 		break;
 	default:
+		log_info("authorization=%lld deactivated account=%lld",
+		    (long long)r->object_id, (long long)r->account_id);
 		write_row(s, WRITE_AUTHZ_END, ARGS(arg_int(r->object_id),
 		    arg_int(r->id)));
 		break;

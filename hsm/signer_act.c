@@ -69,23 +69,6 @@ act_ask(struct signer *s, struct request *const *r, size_t n,
 	free(cells);
 }
 
-static const unsigned char *
-copy(struct arena *a, const struct rows *rows, size_t row, int column,
-    size_t *len)
-{
-	const unsigned char *p = row_bytes(rows, row, column, len);
-
-	return arena_memdup(a, p, *len);
-}
-
-static const char *
-text(struct arena *a, const struct rows *rows, size_t row, int column)
-{
-	if (row_null(rows, row, column))
-		return NULL;
-	return arena_strdup(a, row_text(rows, row, column));
-}
-
 /* The account that is to be revoked, in the place of the requester's. */
 static void
 account_answer(struct request *r, const struct rows *rows, size_t row)
@@ -97,14 +80,14 @@ account_answer(struct request *r, const struct rows *rows, size_t row)
 		return;
 	r->has_account = true;
 	r->account_id = r->act->account;
-	r->account_public = copy(a, rows, row, K_PUBLIC, &len);
-	r->account_thumbprint = copy(a, rows, row, K_THUMBPRINT, &len);
-	r->account_seal = copy(a, rows, row, K_SEAL, &r->account_seal_len);
-	r->account_jwk = text(a, rows, row, K_JWK);
-	r->account_status = text(a, rows, row, K_STATUS);
-	r->account_contact = text(a, rows, row, K_CONTACT);
-	r->account_terms = text(a, rows, row, K_TERMS);
-	r->account_eab = text(a, rows, row, K_EAB);
+	r->account_public = row_copy(a, rows, row, K_PUBLIC, &len);
+	r->account_thumbprint = row_copy(a, rows, row, K_THUMBPRINT, &len);
+	r->account_seal = row_copy(a, rows, row, K_SEAL, &r->account_seal_len);
+	r->account_jwk = row_text_copy(a, rows, row, K_JWK);
+	r->account_status = row_text_copy(a, rows, row, K_STATUS);
+	r->account_contact = row_text_copy(a, rows, row, K_CONTACT);
+	r->account_terms = row_text_copy(a, rows, row, K_TERMS);
+	r->account_eab = row_text_copy(a, rows, row, K_EAB);
 }
 
 void
@@ -127,6 +110,42 @@ act_answer(struct request *const *r, size_t n, const struct answers *a)
 		}
 		account_answer(r[i], a->acts, row++);
 	}
+}
+
+/* Of a directive that was believed no row is missing. */
+static int
+rows_check(struct signer *s, struct request *r)
+{
+	const struct act *act = r->act;
+	unsigned char hash[DIGEST_LEN];
+
+	if (act->what == ACT_SET && rules_version(signer_rules(s), act->kind,
+	    act->name, hash) != act->version)
+		return problem(&r->problem, PR_SERVER_INTERNAL, "a version of "
+		    "it that was in force is gone: the row was removed by "
+		    "another hand");
+	return 0;
+}
+
+/*
+ * The issuer of a profile's new version: that of its sealed rows, or of
+ * another's, as its own may be withdrawn.
+ */
+static int
+issuer_find(struct signer *s, struct request *r)
+{
+	const struct policy *c, *found = NULL;
+
+	for (c = s->policies; c != NULL; c = c->next)
+		if (!c->broken && (found == NULL ||
+		    strcmp(c->profile_name, r->act->name) == 0))
+			found = c;
+	if (found != NULL)
+		r->act->issuer = found->issuer_id;
+	else if (s->policies != NULL)
+		return problem(&r->problem, PR_SERVER_INTERNAL, "the seal of "
+		    "no profile holds: rows were changed by another hand");
+	return 0;
 }
 
 /* The officer has seen what he replaces (ARCHITECTURE, section 3). */
@@ -169,6 +188,20 @@ officer_check(struct signer *s, struct request *r)
 	if (rules_officer_key(rules, act->subject.thumbprint))
 		return problem(&r->problem, PR_BAD_PUBLIC_KEY, "the key is "
 		    "that of an officer already");
+	return 0;
+}
+
+/* The MAC key of a key id follows from the id. */
+static int
+eab_check(struct signer *s, struct request *r)
+{
+	const struct act *act = r->act;
+
+	if (act->version != 0 && strcmp(act->body, "null") != 0 &&
+	    rules_eab(signer_rules(s), act->name) == NULL)
+		return problem(&r->problem, PR_MALFORMED, "an EAB key that "
+		    "was removed would have the same MAC key again: take "
+		    "another key id");
 	return 0;
 }
 
@@ -239,19 +272,29 @@ revoke_check(struct signer *s, struct request *r)
 static int
 act_check(struct signer *s, struct request *r)
 {
+	static const struct {
+		const char	*kind;
+		int		(*check)(struct signer *, struct request *);
+	} checks[] = {
+		{ "officer", officer_check },
+		{ "eab", eab_check },
+		{ "chain", chain_check },
+	};
 	const struct act *act = r->act;
+	size_t i;
 
 	if (act->used)
 		return problem_status(&r->problem, 409, PR_MALFORMED, "id: "
 		    "an act with this id was done before");
 	if (act->what == ACT_ACCOUNT_REVOKE)
 		return revoke_check(s, r);
-	if (version_check(r) == -1)
+	if (version_check(r) == -1 || rows_check(s, r) == -1)
 		return -1;
-	if (act->what == ACT_SET && strcmp(act->kind, "officer") == 0)
-		return officer_check(s, r);
-	if (act->what == ACT_SET && strcmp(act->kind, "chain") == 0)
-		return chain_check(s, r);
+	if (act->what == ACT_PROFILE)
+		return issuer_find(s, r);
+	for (i = 0; i < nitems(checks); i++)
+		if (strcmp(checks[i].kind, act->kind) == 0)
+			return checks[i].check(s, r);
 	return 0;
 }
 
@@ -268,17 +311,15 @@ act_judge(struct signer *s, struct request *r)
 	if (act->deliver_to != NULL)
 		delivery = errand_deliver(s, r, act->name, act->deliver_to,
 		    &act->detail);
-	if (delivery == ERRAND_NO) {
+	if (delivery == ERRAND_YES) {
+		r->verdict = ACT;
+	} else if (delivery == ERRAND_WAITS) {
+		request_keep(r);
+	} else {
 		problem(&r->problem, PR_SERVER_INTERNAL, "deliver_to: the MAC "
 		    "key could not be encrypted to it");
 		request_refuse(r, true);
 	}
-	if (delivery == ERRAND_WAITS)
-		r->verdict = KEEP;
-	else
-		errand_forget(s, r->id);
-	if (delivery == ERRAND_YES)
-		r->verdict = ACT;
 }
 
 /* All that an auditor needs to verify who did what. */

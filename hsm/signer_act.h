@@ -39,7 +39,6 @@ struct act {
 	int64_t			 version;	/* newest; 0: none */
 	unsigned char		 hash[DIGEST_LEN];	/* of that */
 	int64_t			 issuer;	/* for a profile */
-	bool			 answered;
 	/* decided */
 	const char		*detail;	/* for the outcome, or NULL */
 };

@@ -42,6 +42,7 @@ struct plan {
 	/* what came of it */
 	size_t			 claimed;
 	size_t			 kept;
+	bool			 crowded;	/* no place for one kept */
 	size_t			 logged;	/* evidence */
 	size_t			 done;		/* of everything */
 };
@@ -62,10 +63,9 @@ static const struct kind {
 
 /* Decided on rows as they were before `b`, which is in the same batch. */
 static bool
-depends(const struct signer *s, const struct request *r,
-    const struct request *b)
+depends(const struct request *r, const struct request *b)
 {
-	if (account_depends(s, b, r))
+	if (account_depends(b, r))
 		return true;
 	return r->has_order && b->has_order && b->verdict != DONE &&
 	    r->object_id == b->object_id;
@@ -90,8 +90,9 @@ prove(struct signer *s, const struct plan *p, struct request *r)
 
 	if (!p->exhausted && kind != NULL)
 		return kind->prove(s, r);
-	log_error("request=%lld kind=%s ended the signer %d times: refused; "
-	    "keep it and report it", (long long)r->id, r->kind, ATTEMPTS_MAX);
+	log_error("request=%lld kind=%s ended the signer, or its batch, %d "
+	    "times: refused; keep it and report it", (long long)r->id,
+	    r->kind, ATTEMPTS_MAX);
 	problem(&r->problem, PR_SERVER_INTERNAL, "the request could not be "
 	    "processed; the operator has been told");
 	return request_refuse(r, true);
@@ -111,8 +112,10 @@ judge(struct signer *s, struct plan *p)
 			next++;
 		}
 		for (k = 0; k < i; k++)
-			if (depends(s, r, &p->requests[k]))
+			if (depends(r, &p->requests[k])) {
 				r->verdict = KEEP;
+				r->waits = p->requests[k].waits;
+			}
 	}
 }
 
@@ -141,6 +144,7 @@ apply(struct signer *s, struct request *r)
 		backing_want(s, r);
 		return 0;
 	}
+	errand_forget(s, r->id);
 	if (r->verdict == ISSUE) {
 		issue_write(s, r);
 		return 0;
@@ -205,6 +209,19 @@ requests_read(struct signer *s, struct plan *p, const struct rows *rows)
 			p->judged[p->njudged++] = &p->requests[i];
 }
 
+/* Those that sleep are passed over. */
+static void
+claim(struct signer *s, struct plan *p, struct rows **rows, long long now)
+{
+	struct arg *asleep = xcalloc(s->kept.n + 1, sizeof(*asleep));
+	int64_t from = horizon_from(&s->requests, now);
+	size_t n = kept_asleep(&s->kept, now, asleep, &from);
+
+	db_send(s->db, Q_REQUEST_CLAIM, rows, ARGS(arg_int(from),
+	    arg_int((int64_t)p->claim), arg_list(asleep, n)));
+	free(asleep);
+}
+
 /* The first round trip: all that waits. */
 static int
 look(struct signer *s, struct plan *p)
@@ -221,9 +238,7 @@ look(struct signer *s, struct plan *p)
 	if (p->only != 0)
 		db_send(s->db, Q_REQUEST_ONE, &rows, ARGS(arg_int(p->only)));
 	else if (p->claim > 0)
-		db_send(s->db, Q_REQUEST_CLAIM, &rows,
-		    ARGS(arg_int(horizon_from(&s->requests, now)),
-		    arg_int((int64_t)p->claim)));
+		claim(s, p, &rows, now);
 	if (db_settle(s->db) == -1)
 		return -1;
 	if (rows != NULL)
@@ -315,6 +330,17 @@ finish(struct signer *s)
 	return db_settle(s->db);
 }
 
+/* What became of a request is remembered until it is decided. */
+static void
+request_settle(struct signer *s, struct plan *p, const struct request *r)
+{
+	horizon_saw(&s->requests, r->id);
+	if (r->verdict != KEEP)
+		kept_drop(&s->kept, r->id);
+	else if (!kept_add(&s->kept, r->id, r->waits, proc_monotonic_ms()))
+		p->crowded = true;
+}
+
 /* Intents go their way with the arena of the request; the rest ends here. */
 static void
 plan_clear(struct signer *s, struct plan *p, bool committed)
@@ -325,7 +351,7 @@ plan_clear(struct signer *s, struct plan *p, bool committed)
 		struct request *r = &p->requests[i];
 
 		if (committed)
-			horizon_saw(&s->requests, r->id);
+			request_settle(s, p, r);
 		if (committed && r->verdict == ISSUE) {
 			issue_push(s, r->issue);
 			request_close(r);
@@ -385,10 +411,12 @@ pass_batch(struct signer *s)
 		return -1;
 	}
 	horizon_looked(&s->evidence, now, p.logged < EVIDENCE_BATCH);
-	if (p.claim > 0)
+	if (p.claim > 0) {
+		kept_looked(&s->kept, p.claimed < p.claim, now);
 		horizon_looked(&s->requests, now,
-		    p.claimed < p.claim && p.kept == 0);
-	if (p.kept > 0)
+		    p.claimed < p.claim && !p.crowded);
+	}
+	if (p.crowded)
 		horizon_reset(&s->requests);
 	return rc;
 }

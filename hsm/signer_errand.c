@@ -2,7 +2,8 @@
 /*
  * Errands to the token: what a request cannot be decided without, asked
  * between two passes, as no transaction waits for a token.  The request is
- * kept until the answer is there, and finds it by its id.
+ * kept until the answer is there, and finds it by its id and by what it
+ * signed: its row may have been changed in between, by another hand.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct errand {
 	struct errand		*next;
 	struct arena		*arena;
 	int64_t			 request;
+	unsigned char		 digest[DIGEST_LEN];	/* of its JWS */
 	const char		*kid;
 	/* to verify */
 	const char		*alg;		/* NULL: to deliver */
@@ -39,19 +41,20 @@ struct errand {
 };
 
 static struct errand *
-errand_find(struct signer *s, int64_t request)
+errand_find(struct signer *s, const struct request *r)
 {
 	struct errand *e;
 
 	for (e = s->errands; e != NULL; e = e->next)
-		if (e->request == request)
+		if (e->request == r->id &&
+		    memcmp(e->digest, r->jws.digest, DIGEST_LEN) == 0)
 			return e;
 	return NULL;
 }
 
 /* NULL: there are too many. */
 static struct errand *
-errand_new(struct signer *s, int64_t request, const char *kid)
+errand_new(struct signer *s, const struct request *r, const char *kid)
 {
 	struct arena *a;
 	struct errand **at, *e;
@@ -64,7 +67,8 @@ errand_new(struct signer *s, int64_t request, const char *kid)
 	a = arena_new(MEMORY);
 	e = arena_alloc(a, sizeof(*e));
 	e->arena = a;
-	e->request = request;
+	e->request = r->id;
+	memcpy(e->digest, r->jws.digest, DIGEST_LEN);
 	e->kid = arena_strdup(a, kid);
 	e->state = ERRAND_WAITS;
 	e->made = proc_monotonic_ms();
@@ -76,9 +80,9 @@ enum errand_state
 errand_binding(struct signer *s, const struct request *r)
 {
 	const struct jws *b = &r->binding;
-	struct errand *e = errand_find(s, r->id);
+	struct errand *e = errand_find(s, r);
 
-	if (e == NULL && (e = errand_new(s, r->id, b->kid)) != NULL) {
+	if (e == NULL && (e = errand_new(s, r, b->kid)) != NULL) {
 		e->alg = arena_strdup(e->arena, b->alg);
 		e->input = arena_strdup(e->arena, b->signing_input);
 		e->mac = arena_memdup(e->arena, b->signature,
@@ -92,10 +96,10 @@ enum errand_state
 errand_deliver(struct signer *s, const struct request *r, const char *kid,
     const json_t *to, const char **detail)
 {
-	struct errand *e = errand_find(s, r->id);
+	struct errand *e = errand_find(s, r);
 	size_t len;
 
-	if (e == NULL && (e = errand_new(s, r->id, kid)) != NULL)
+	if (e == NULL && (e = errand_new(s, r, kid)) != NULL)
 		e->to = json_canonical(e->arena, to, &len);
 	if (e == NULL)
 		return ERRAND_WAITS;
@@ -182,7 +186,10 @@ errand_run(struct signer *s)
 		    tokens_state(s->tokens) != TOKENS_DOWN) {
 			ask(s, e);
 			asked++;
-			answered += e->state != ERRAND_WAITS;
+			if (e->state != ERRAND_WAITS) {
+				kept_wake(&s->kept, e->request);
+				answered++;
+			}
 		}
 		at = &e->next;
 	}
@@ -194,10 +201,11 @@ errand_forget(struct signer *s, int64_t request)
 {
 	struct errand **at = &s->errands;
 
-	while (*at != NULL && (*at)->request != request)
-		at = &(*at)->next;
-	if (*at != NULL)
-		drop(at);
+	while (*at != NULL)
+		if ((*at)->request == request)
+			drop(at);
+		else
+			at = &(*at)->next;
 }
 
 void

@@ -136,13 +136,6 @@ int_or(const struct rows *rows, size_t row, int column, int64_t absent)
 	    row_int(rows, row, column);
 }
 
-static const char *
-text_or_null(struct arena *a, const struct rows *rows, size_t row, int column)
-{
-	return row_null(rows, row, column) ? NULL :
-	    arena_strdup(a, row_text(rows, row, column));
-}
-
 static void
 backing_read(struct arena *a, struct backing *b, const struct rows *rows,
     size_t row)
@@ -150,13 +143,13 @@ backing_read(struct arena *a, struct backing *b, const struct rows *rows,
 	b->id = int_or(rows, row, F_ID, 0);
 	b->index = int_or(rows, row, F_INDEX, -1);
 	b->method = b->granted ? GRANTED :
-	    text_or_null(a, rows, row, F_METHOD);
+	    row_text_copy(a, rows, row, F_METHOD);
 	b->caa_fresh = row_bool(rows, row, F_FRESH);
 	b->caa_id = int_or(rows, row, F_CAA_ID, 0);
 	b->caa_index = int_or(rows, row, F_CAA_INDEX, -1);
 	b->caa_asked = row_bool(rows, row, F_ASKED);
-	b->caa_result = text_or_null(a, rows, row, F_RESULT);
-	b->caa_problem = text_or_null(a, rows, row, F_PROBLEM);
+	b->caa_result = row_text_copy(a, rows, row, F_RESULT);
+	b->caa_problem = row_text_copy(a, rows, row, F_PROBLEM);
 }
 
 void
@@ -211,8 +204,8 @@ proven(struct request *r)
 
 	for (i = 0; i < p->nnames; i++)
 		if (!p->backing[i].granted && p->backing[i].id == 0)
-			sub_add(r, &subs, i, PR_UNAUTHORIZED, "RFC 8555, 7.4: no "
-			    "valid proof of control by this account");
+			sub_add(r, &subs, i, PR_UNAUTHORIZED, "RFC 8555, 7.4: "
+			    "no valid proof of control by this account");
 	if (subs.n == 0)
 		return 1;
 	problem(&r->problem, PR_UNAUTHORIZED, "RFC 8555, 7.4: no valid proof "
@@ -279,7 +272,7 @@ caa_judge(struct request *r)
 		return request_refuse(r, false);
 	}
 	if (wait)
-		r->verdict = KEEP;
+		request_keep(r);
 	return wait ? 0 : 1;
 }
 

@@ -268,7 +268,7 @@ order_check(struct signer *s, struct request *r)
 		return 0;
 	}
 	if (r->order_busy) {
-		r->verdict = KEEP;
+		request_keep(r);
 		return 0;
 	}
 	if (r->order_rejected) {
@@ -312,7 +312,7 @@ finalize_prove(struct signer *s, struct request *r)
 	if (rc == -1)
 		return request_refuse(r, false);
 	if (rc == 1 || !guard_ready(s)) {
-		r->verdict = KEEP;
+		request_keep(r);
 		return 0;
 	}
 	rc = order_check(s, r);

@@ -330,6 +330,8 @@ issue_check(struct signer *s, struct issue *i, const struct request *r)
 		return "the announced octets are no certificate";
 	if (i->not_before < s->now - LATEST_START)
 		return "notBefore is too old";
+	if (r->proof->dates.not_before == 0 && i->not_before > s->now)
+		return "notBefore is later than now";
 	/* The moment of the decision. */
 	now = r->proof->dates.not_before != 0 ? dates_moment(s, r) :
 	    i->not_before + c->profile.backdate;

@@ -16,13 +16,15 @@
 #include "../server/proc.h"
 #include "signer.h"
 
-#define TEXT_MAX	16384		/* of one foreign text in an entry */
+/* Of one foreign text in an entry, as it is printed there: two of them fit. */
+#define TEXT_MAX	24576
 
 /* Columns of the statement `evidence_waiting`. */
 enum {
 	E_ID, E_AUTHZ, E_AUTHZ_PUBLIC, E_ACCOUNT, E_ACCOUNT_PUBLIC,
 	E_THUMBPRINT, E_TYPE, E_VALUE, E_WILDCARD, E_METHOD, E_RESULT,
-	E_PROBLEM, E_TRANSCRIPT, E_AT, E_UNTIL, E_PROVEN_BY, E_CAA_SECONDS
+	E_PROBLEM, E_TRANSCRIPT, E_AT, E_UNTIL, E_PROVEN_BY, E_CAA_SECONDS,
+	E_REQUEST
 };
 
 json_t *
@@ -37,6 +39,18 @@ log_decimal(struct arena *a, int64_t n)
 	return json_string(arena_printf(a, "%lld", (long long)n));
 }
 
+/* The octets of a text in an entry, at most (RFC 8785, 3.2.2.2). */
+static size_t
+printed(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text != '\0'; text++)
+		n += (unsigned char)*text < 0x20 ? 6 :
+		    *text == '"' || *text == '\\' ? 2 : 1;
+	return n;
+}
+
 /* Text from outside: what is too long or no UTF-8 is named by its digest. */
 json_t *
 log_text(struct arena *a, const char *text)
@@ -44,7 +58,7 @@ log_text(struct arena *a, const char *text)
 	unsigned char digest[DIGEST_LEN];
 	json_t *value = NULL;
 
-	if (strlen(text) <= TEXT_MAX)
+	if (printed(text) <= TEXT_MAX)
 		value = json_string(text);
 	if (value != NULL)
 		return value;
@@ -137,6 +151,8 @@ log_evidence(struct signer *s, const struct rows *rows)
 		write_row(s, WRITE_EVIDENCE, ARGS(arg_int(id),
 		    arg_int(index)));
 		horizon_saw(&s->evidence, id);
+		if (!row_null(rows, i, E_REQUEST))
+			kept_wake(&s->kept, row_int(rows, i, E_REQUEST));
 	}
 	return 0;
 }

@@ -153,6 +153,7 @@ main(int argc, char **argv)
 	life_end(&s);
 	tokens_free(s.tokens);
 	errand_free(&s);
+	kept_free(&s.kept);
 	guard_free(&s);
 	rules_free(s.rules);
 	policy_free(s.policies);

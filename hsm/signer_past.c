@@ -10,9 +10,12 @@
 
 #include "../db/db.h"
 #include "db/queries-signer.h"
+#include "../server/conf.h"
 #include "../server/json.h"
 #include "../server/mem.h"
 #include "signer.h"
+
+#define STEP_MEMORY	(4u << 20)	/* for one key change */
 
 /* The key that a key change gave up, as the change says it. */
 static int
@@ -42,8 +45,8 @@ old_key(struct arena *a, const struct jws *outer, const json_t *body,
  * it in *key: 1, else 0.
  */
 static int
-change_verify(struct signer *s, struct request *r, const struct jws *outer,
-    const unsigned char now[DIGEST_LEN], struct jwk *key)
+change_verify(struct arena *a, const struct jws *outer, const char *url,
+    const char *account, const unsigned char now[DIGEST_LEN], struct jwk *key)
 {
 	struct problem p = { 0 };
 	struct jwk next = { 0 };
@@ -53,11 +56,11 @@ change_verify(struct signer *s, struct request *r, const struct jws *outer,
 
 	body = json_read_object(outer->payload, outer->payload_len, &why);
 	if (body != NULL && outer->kid != NULL &&
-	    strcmp(outer->kid, r->jws.kid) == 0 &&
-	    old_key(r->arena, outer, body, key) == 0 &&
-	    jws_key_change(r->arena, body, outer->url, account_url(s, r),
-	    key->thumbprint, &next, &p) == 0 &&
-	    memcmp(next.thumbprint, now, DIGEST_LEN) == 0 &&
+	    strcmp(outer->kid, account) == 0 &&
+	    strcmp(outer->url, url) == 0 &&
+	    old_key(a, outer, body, key) == 0 &&
+	    jws_key_change(a, body, url, account, key->thumbprint, &next,
+	    &p) == 0 && memcmp(next.thumbprint, now, DIGEST_LEN) == 0 &&
 	    jws_verify(outer, key, &p) == 0)
 		rc = 1;
 	jwk_clear(&next);
@@ -65,11 +68,15 @@ change_verify(struct signer *s, struct request *r, const struct jws *outer,
 	return rc;
 }
 
-/* One step back along the chain: 1 this key signed it, 0 not. */
+/* One step back along the chain: 1 this key signed it, 0 not.  What a step
+ * reads is as long as a request, so it does not stay. */
 static int
 step(struct signer *s, struct request *r, const struct rows *rows, size_t i,
     const struct jws *order, unsigned char now[DIGEST_LEN])
 {
+	struct arena *a = arena_new(STEP_MEMORY);
+	const char *url = arena_printf(a, "%s/acme/key-change",
+	    s->conf->base_url);
 	struct problem p = { 0 };
 	struct jws outer = { 0 };
 	struct jwk key = { 0 };
@@ -78,13 +85,14 @@ step(struct signer *s, struct request *r, const struct rows *rows, size_t i,
 	int rc = 0;
 
 	text = row_bytes(rows, i, 0, &len);
-	if (jws_parse(r->arena, text, len, &outer, &p) == 0 &&
-	    change_verify(s, r, &outer, now, &key) == 1) {
+	if (jws_parse(a, text, len, &outer, &p) == 0 &&
+	    change_verify(a, &outer, url, r->jws.kid, now, &key) == 1) {
 		memcpy(now, key.thumbprint, DIGEST_LEN);
 		rc = jws_verify(order, &key, &p) == 0;
 	}
 	jwk_clear(&key);
 	jws_clear(&outer);
+	arena_free(a);
 	return rc;
 }
 

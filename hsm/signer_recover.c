@@ -35,15 +35,6 @@ known(const struct signer *s, int64_t intent)
 	return false;
 }
 
-static const unsigned char *
-copy(struct arena *a, const struct rows *rows, size_t row, int column,
-    size_t *len)
-{
-	const unsigned char *p = row_bytes(rows, row, column, len);
-
-	return arena_memdup(a, p, *len);
-}
-
 static struct issue *
 issue_read(struct arena *a, const struct rows *rows, size_t row)
 {
@@ -56,8 +47,8 @@ issue_read(struct arena *a, const struct rows *rows, size_t row)
 	i->account = row_int(rows, row, N_ACCOUNT);
 	i->issuer_id = row_int(rows, row, N_ISSUER);
 	i->profile_id = row_int(rows, row, N_PROFILE);
-	i->serial = copy(a, rows, row, N_SERIAL, &i->serial_len);
-	i->tbs = copy(a, rows, row, N_TBS, &i->tbs_len);
+	i->serial = row_copy(a, rows, row, N_SERIAL, &i->serial_len);
+	i->tbs = row_copy(a, rows, row, N_TBS, &i->tbs_len);
 	return i;
 }
 
@@ -182,7 +173,8 @@ recover_intents(struct signer *s)
 
 	/* What cannot be proven now is not lost. */
 	s->now = time(NULL);
-	if (!policy_whole(s) || !guard_ready(s) || s->rules == NULL)
+	if (!policy_whole(s) || !guard_ready(s) || s->rules == NULL ||
+	    s->now < s->last_logged)
 		return 0;
 	if (s->recover_now || s->recoveries++ % FULL_EVERY == 0)
 		s->intent_low = 0;

@@ -23,8 +23,8 @@ enum {
 	C_REJECTED
 };
 
-static const unsigned char *
-copy(struct arena *a, const struct rows *rows, size_t row, int column,
+const unsigned char *
+row_copy(struct arena *a, const struct rows *rows, size_t row, int column,
     size_t *len)
 {
 	const unsigned char *p = row_bytes(rows, row, column, len);
@@ -32,8 +32,8 @@ copy(struct arena *a, const struct rows *rows, size_t row, int column,
 	return arena_memdup(a, p, *len);
 }
 
-static const char *
-text_or_null(struct arena *a, const struct rows *rows, size_t row, int column)
+const char *
+row_text_copy(struct arena *a, const struct rows *rows, size_t row, int column)
 {
 	if (row_null(rows, row, column))
 		return NULL;
@@ -49,15 +49,16 @@ account_read(struct request *r, const struct rows *rows, size_t row)
 	r->has_account = !row_null(rows, row, C_A_PUBLIC);
 	if (!r->has_account)
 		return;
-	r->account_public = copy(a, rows, row, C_A_PUBLIC, &len);
-	r->account_thumbprint = copy(a, rows, row, C_A_THUMBPRINT, &len);
-	r->account_seal = copy(a, rows, row, C_A_SEAL, &r->account_seal_len);
+	r->account_public = row_copy(a, rows, row, C_A_PUBLIC, &len);
+	r->account_thumbprint = row_copy(a, rows, row, C_A_THUMBPRINT, &len);
+	r->account_seal = row_copy(a, rows, row, C_A_SEAL,
+	    &r->account_seal_len);
 	r->account_jwk = arena_strdup(a, row_text(rows, row, C_A_JWK));
 	r->account_status = arena_strdup(a, row_text(rows, row, C_A_STATUS));
 	r->account_contact = arena_strdup(a, row_text(rows, row,
 	    C_A_CONTACT));
-	r->account_terms = text_or_null(a, rows, row, C_A_TERMS);
-	r->account_eab = text_or_null(a, rows, row, C_A_EAB);
+	r->account_terms = row_text_copy(a, rows, row, C_A_TERMS);
+	r->account_eab = row_text_copy(a, rows, row, C_A_EAB);
 }
 
 void
@@ -74,12 +75,12 @@ request_read(struct request *r, const struct rows *rows, size_t row)
 	    row_int(rows, row, C_ACCOUNT);
 	r->object_id = row_null(rows, row, C_OBJECT) ? 0 :
 	    row_int(rows, row, C_OBJECT);
-	r->body = copy(a, rows, row, C_JWS, &r->body_len);
-	r->digest = copy(a, rows, row, C_DIGEST, &len);
+	r->body = row_copy(a, rows, row, C_JWS, &r->body_len);
+	r->digest = row_copy(a, rows, row, C_DIGEST, &len);
 	account_read(r, rows, row);
 	r->has_order = !row_null(rows, row, C_O_JWS);
 	if (r->has_order) {
-		r->order_body = copy(a, rows, row, C_O_JWS,
+		r->order_body = row_copy(a, rows, row, C_O_JWS,
 		    &r->order_body_len);
 		r->order_expires = row_int(rows, row, C_O_EXPIRES);
 		r->order_certificate = row_null(rows, row, C_CERTIFICATE) ? 0 :
@@ -88,7 +89,7 @@ request_read(struct request *r, const struct rows *rows, size_t row)
 		r->order_rejected = row_bool(rows, row, C_REJECTED);
 	}
 	if (!row_null(rows, row, C_Z_PUBLIC)) {
-		r->authz_public = copy(a, rows, row, C_Z_PUBLIC, &len);
+		r->authz_public = row_copy(a, rows, row, C_Z_PUBLIC, &len);
 		r->authz_account = row_int(rows, row, C_Z_ACCOUNT);
 	}
 }
@@ -123,6 +124,13 @@ request_refuse(struct request *r, bool terminal)
 	r->verdict = REFUSE;
 	r->terminal = terminal;
 	return 0;
+}
+
+void
+request_keep(struct request *r)
+{
+	r->verdict = KEEP;
+	r->waits = true;
 }
 
 int

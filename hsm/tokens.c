@@ -28,6 +28,7 @@
 
 #define WORKERS_MAX	64
 #define EVENTS_MAX	16
+#define KEYS_MAX	1024	/* that a worker may say it has */
 #define TRIES_MAX	2	/* of a job whose worker was lost */
 #define LATE_MS		500	/* the worker ends itself first */
 #define GENERATE_MS	300000	/* RSA in a slow device */
@@ -540,6 +541,11 @@ tokens_keys(struct tokens *t, struct arena *arena, size_t *count, char *why,
 			break;
 		if (key_accept(&key, n, why, whylen) == -1)
 			return NULL;
+		if (keys == NULL && total > KEYS_MAX) {
+			snprintf(why, whylen, "the token worker says that "
+			    "there are %u keys", total);
+			return NULL;
+		}
 		if (keys == NULL)
 			keys = arena_alloc(arena, total * sizeof(*keys));
 		else if (total != *count) {

@@ -149,6 +149,10 @@ void	acme_retry_after(struct acme_req *, unsigned seconds);
 /* pool_query() whose failure becomes the client's problem: 0 or -1. */
 int	acme_query(struct acme_req *, int q, struct rows **out,
 	    const struct arg *, size_t nargs);
+/* A text of the first row, to keep; NULL for NULL. */
+const char *acme_text(struct acme_req *, const struct rows *, int column);
+/* -1 with the problem that goes with a 404. */
+int	acme_not_found(struct acme_req *);
 /*
  * May the account see an object?  `secret` and `owner` are the row's.
  * 0, or -1: 404 when the URL is not one that we gave out, 403 when it is
@@ -168,6 +172,9 @@ struct outcome {
 	enum outcome_state	 state;
 	int64_t			 request_id;
 	int64_t			 account_id;	/* of new-account */
+	/* of finalize; 0 when it is not known */
+	int64_t			 certificate_id;
+	unsigned char		 certificate_public[SECRET_LEN];
 };
 
 /*

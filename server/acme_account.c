@@ -13,13 +13,6 @@
 #include "json.h"
 #include "db/queries-acme.h"
 
-static const char *
-text_take(struct acme_req *req, const struct rows *rows, int column)
-{
-	return row_null(rows, 0, column) ? NULL :
-	    arena_strdup(req->arena, row_text(rows, 0, column));
-}
-
 /* Take a row of account_by_id or account_by_key. */
 static int
 account_take(struct acme_req *req, struct rows *rows, struct account *a)
@@ -35,12 +28,12 @@ account_take(struct acme_req *req, struct rows *rows, struct account *a)
 		    "the account's record cannot be read");
 	a->id = row_int(rows, 0, 0);
 	memcpy(a->public, public, SECRET_LEN);
-	a->jwk = text_take(req, rows, 2);
-	a->status = text_take(req, rows, 3);
-	a->contact = text_take(req, rows, 4);
-	a->terms = text_take(req, rows, 5);
-	a->eab = text_take(req, rows, 6);
-	a->external = text_take(req, rows, 7);
+	a->jwk = acme_text(req, rows, 2);
+	a->status = acme_text(req, rows, 3);
+	a->contact = acme_text(req, rows, 4);
+	a->terms = acme_text(req, rows, 5);
+	a->eab = acme_text(req, rows, 6);
+	a->external = acme_text(req, rows, 7);
 	a->request_id = row_null(rows, 0, 8) ? 0 : row_int(rows, 0, 8);
 	a->valid = strcmp(a->status, "valid") == 0;
 	account_cache_put(a);

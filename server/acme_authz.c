@@ -71,8 +71,7 @@ authz_load(struct acme_req *req, int64_t id, struct authz *z)
 		return -1;
 	if (rows_count(rows) != 1) {
 		rows_free(rows);
-		return problem_status(&req->problem, 404, PR_MALFORMED,
-		    "there is no such resource");
+		return acme_not_found(req);
 	}
 	z->id = id;
 	authz_take(req, rows, z);
@@ -258,6 +257,8 @@ authz_post(struct acme_req *req)
 static int
 challenge_start(struct acme_req *req, struct authz *z)
 {
+	struct arrival arrival;
+
 	switch (challenge_state(req, z, req->name)) {
 	case CHALLENGE_VALID:
 	case CHALLENGE_INVALID:
@@ -274,9 +275,14 @@ challenge_start(struct acme_req *req, struct authz *z)
 	    arg_text(req->name), arg_bytes(req->key.thumbprint, DIGEST_LEN)))
 	    == -1)
 		return -1;
-	hold_wait(req->conf, HOLD_EVIDENCE, z->id,
-	    req->conf->acme.hold_challenge_ms);
-	return authz_mine(req, z);
+	if (!hold_wait(req->conf, HOLD_EVIDENCE, z->id,
+	    req->conf->acme.hold_challenge_ms, req->arena, &arrival))
+		return authz_mine(req, z);
+	z->method = arrival.method;
+	z->proven = arrival.good;
+	z->problem = arrival.problem;
+	z->validated = arrival.at;
+	return 0;
 }
 
 int
@@ -287,8 +293,7 @@ challenge_post(struct acme_req *req)
 	if (authz_mine(req, &z) == -1)
 		return -1;
 	if (!word_among(req, z.methods, req->name))
-		return problem_status(&req->problem, 404, PR_MALFORMED,
-		    "there is no such resource");
+		return acme_not_found(req);
 	if (req->payload != NULL && challenge_start(req, &z) == -1)
 		return -1;
 	http_header(req->reply, "Link", "<%s>;rel=\"up\"",

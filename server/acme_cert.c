@@ -16,13 +16,6 @@
 
 #define CHAINS_MAX	32	/* alternates that are offered */
 
-static int
-not_found(struct acme_req *req)
-{
-	return problem_status(&req->problem, 404, PR_MALFORMED,
-	    "there is no such resource");
-}
-
 /* The number in the URL, as we wrote it; 0: the chain of the ceremony. */
 static int
 number_take(struct acme_req *req, size_t *number)
@@ -35,10 +28,10 @@ number_take(struct acme_req *req, size_t *number)
 		return 0;
 	len = strlen(text);
 	if (len > 2 || text[0] == '0' || strspn(text, "0123456789") != len)
-		return not_found(req);
+		return acme_not_found(req);
 	while (*text != '\0')
 		*number = *number * 10 + (size_t)(*text++ - '0');
-	return *number == 0 || *number > CHAINS_MAX ? not_found(req) : 0;
+	return *number == 0 || *number > CHAINS_MAX ? acme_not_found(req) : 0;
 }
 
 static void
@@ -65,7 +58,7 @@ chain_add(struct acme_req *req, const struct rows *rows, size_t number,
 	}
 	other = acme_rules_chain(row_text(rows, 0, 4), number - 1);
 	if (other == NULL)
-		return not_found(req);
+		return acme_not_found(req);
 	for (i = 0; i < json_array_size(other); i++) {
 		text = json_string_value(json_array_get(other, i));
 		if (text != NULL && b64u_decode(req->arena, text,
@@ -133,7 +126,7 @@ certificate_post(struct acme_req *req)
 	    == -1)
 		return -1;
 	rv = rows_count(rows) == 1 ? certificate_reply(req, rows, number) :
-	    not_found(req);
+	    acme_not_found(req);
 	rows_free(rows);
 	return rv;
 }

@@ -293,8 +293,7 @@ dispatch(struct acme_req *req)
 
 	req->resource = resource_find(req);
 	if (req->resource == NULL)
-		return problem_status(&req->problem, 404, PR_MALFORMED,
-		    "there is no such resource");
+		return acme_not_found(req);
 	if (strcmp(method, "OPTIONS") == 0)
 		return options_reply(req);
 	if (strcmp(method, "POST") == 0 &&

@@ -10,6 +10,7 @@
 #include "conf.h"
 #include "hold.h"
 #include "json.h"
+#include "state.h"
 #include "db/queries-acme.h"
 
 /* ----------------------------------------------------------------- reading */
@@ -26,30 +27,23 @@ secret_take(const struct rows *rows, int column,
 		memcpy(out, octets, SECRET_LEN);
 }
 
-static const char *
-text_take(struct acme_req *req, const struct rows *rows, int column)
-{
-	return row_null(rows, 0, column) ? NULL :
-	    arena_strdup(req->arena, row_text(rows, 0, column));
-}
-
 static void
 order_take(struct acme_req *req, const struct rows *rows, struct order *o)
 {
 	o->account_id = row_int(rows, 0, 0);
 	secret_take(rows, 1, o->public);
-	o->status = text_take(req, rows, 2);
+	o->status = acme_text(req, rows, 2);
 	o->expires = row_int(rows, 0, 3);
-	o->names = text_take(req, rows, 4);
+	o->names = acme_text(req, rows, 4);
 	if (!row_null(rows, 0, 5)) {
 		o->certificate_id = row_int(rows, 0, 5);
 		secret_take(rows, 6, o->certificate_public);
 	}
-	o->problem = text_take(req, rows, 7);
-	o->profile = text_take(req, rows, 8);
+	o->problem = acme_text(req, rows, 7);
+	o->profile = acme_text(req, rows, 8);
 	o->not_before = row_null(rows, 0, 9) ? 0 : row_int(rows, 0, 9);
 	o->not_after = row_null(rows, 0, 10) ? 0 : row_int(rows, 0, 10);
-	o->replaces = text_take(req, rows, 11);
+	o->replaces = acme_text(req, rows, 11);
 }
 
 int
@@ -62,8 +56,7 @@ order_load(struct acme_req *req, int64_t id, struct order *o)
 		return -1;
 	if (rows_count(rows) != 1) {
 		rows_free(rows);
-		return problem_status(&req->problem, 404, PR_MALFORMED,
-		    "there is no such resource");
+		return acme_not_found(req);
 	}
 	o->id = id;
 	order_take(req, rows, o);
@@ -216,6 +209,7 @@ finalize_again(struct acme_req *req, const struct order *o, const char *csr)
 {
 	struct rows *rows = NULL;
 	const unsigned char *body;
+	struct arrival ignored;
 	int64_t earlier = 0;
 	bool same = false;
 	size_t len;
@@ -231,7 +225,7 @@ finalize_again(struct acme_req *req, const struct order *o, const char *csr)
 	rows_free(rows);
 	if (same && strcmp(o->status, "processing") == 0)
 		hold_wait(req->conf, HOLD_OUTCOME, earlier,
-		    req->conf->acme.hold_finalize_ms);
+		    req->conf->acme.hold_finalize_ms, req->arena, &ignored);
 	return same ? 1 : 0;
 }
 
@@ -242,10 +236,24 @@ not_ready(struct acme_req *req, const struct order *o)
 	    "RFC 8555, 7.4: the order is %s, not ready", o->status);
 }
 
+/* The order after the signer's word; read again only if that is not known. */
+static int
+finalized(struct acme_req *req, const struct outcome *outcome,
+    struct order *o)
+{
+	if (outcome->certificate_id == 0)
+		return order_load(req, o->id, o);
+	o->status = order_status_text(ORDER_VALID);
+	o->certificate_id = outcome->certificate_id;
+	memcpy(o->certificate_public, outcome->certificate_public,
+	    SECRET_LEN);
+	return 0;
+}
+
 int
 order_finalize(struct acme_req *req)
 {
-	struct outcome outcome;
+	struct outcome outcome = { 0 };
 	const char *csr;
 	struct order o;
 	int again;
@@ -265,7 +273,7 @@ order_finalize(struct acme_req *req)
 			return 0;
 	} else
 		return not_ready(req, &o);
-	if (order_load(req, o.id, &o) == -1)
+	if (finalized(req, &outcome, &o) == -1)
 		return -1;
 	return order_reply(req, 200, &o);
 }

@@ -29,8 +29,7 @@ cursor_take(struct acme_req *req, int64_t *below)
 		*below = strtoll(text, NULL, 10);
 	else
 		errno = EINVAL;
-	return errno == 0 ? 0 : problem_status(&req->problem, 404,
-	    PR_MALFORMED, "there is no such resource");
+	return errno == 0 ? 0 : acme_not_found(req);
 }
 
 static void

@@ -72,12 +72,25 @@ acme_query(struct acme_req *req, int q, struct rows **out,
 }
 
 int
+acme_not_found(struct acme_req *req)
+{
+	return problem_status(&req->problem, 404, PR_MALFORMED,
+	    "there is no such resource");
+}
+
+const char *
+acme_text(struct acme_req *req, const struct rows *rows, int column)
+{
+	return row_null(rows, 0, column) ? NULL :
+	    arena_strdup(req->arena, row_text(rows, 0, column));
+}
+
+int
 acme_access(struct acme_req *req, const unsigned char *secret, size_t len,
     int64_t owner)
 {
 	if (len != SECRET_LEN || !octets_equal(secret, req->public, len))
-		return problem_status(&req->problem, 404, PR_MALFORMED,
-		    "there is no such resource");
+		return acme_not_found(req);
 	if (owner != req->account.id)
 		return problem(&req->problem, PR_UNAUTHORIZED,
 		    "this account has no access to the resource");

@@ -3,6 +3,8 @@
  * From the face to the signer: the JWS as it came becomes a request row, the
  * signer's outcome row becomes the reply.
  */
+#include <string.h>
+
 #include "acme.h"
 #include "conf.h"
 #include "hold.h"
@@ -65,28 +67,54 @@ refusal_reply(struct acme_req *req, const char *text)
 	req->reply->type = "application/problem+json";
 }
 
-int
-acme_submit(struct acme_req *req, const char *kind, int64_t object_id,
-    unsigned hold_ms, struct outcome *out)
+/* What the signer said; a refusal is the reply. */
+static void
+outcome_take(struct acme_req *req, const struct arrival *a,
+    struct outcome *out)
 {
+	out->state = a->good ? OUTCOME_DONE : OUTCOME_REFUSED;
+	out->account_id = a->account_id;
+	out->certificate_id = a->certificate_id;
+	memcpy(out->certificate_public, a->certificate_public, SECRET_LEN);
+	if (!a->good)
+		refusal_reply(req, a->problem);
+}
+
+/* It may have come without its ring. */
+static int
+outcome_find(struct acme_req *req, struct outcome *out)
+{
+	struct arrival late = { 0 };
 	struct rows *rows = NULL;
 
-	*out = (struct outcome){ .state = OUTCOME_PENDING };
-	if (request_record(req, kind, object_id, &out->request_id) == -1)
-		return -1;
-	hold_wait(req->conf, HOLD_OUTCOME, out->request_id, hold_ms);
 	if (acme_query(req, Q_OUTCOME, &rows,
 	    ARGS(arg_int(out->request_id))) == -1)
 		return -1;
 	if (rows_count(rows) == 1) {
-		out->state = row_bool(rows, 0, 0) ? OUTCOME_DONE :
-		    OUTCOME_REFUSED;
-		out->account_id = row_null(rows, 0, 2) ? 0 :
+		late.good = row_bool(rows, 0, 0);
+		late.problem = row_null(rows, 0, 1) ? "" :
+		    row_text(rows, 0, 1);
+		late.account_id = row_null(rows, 0, 2) ? 0 :
 		    row_int(rows, 0, 2);
-		if (out->state == OUTCOME_REFUSED)
-			refusal_reply(req, row_text(rows, 0, 1));
+		outcome_take(req, &late, out);
 	}
 	rows_free(rows);
+	return 0;
+}
+
+int
+acme_submit(struct acme_req *req, const char *kind, int64_t object_id,
+    unsigned hold_ms, struct outcome *out)
+{
+	struct arrival arrival;
+
+	*out = (struct outcome){ .state = OUTCOME_PENDING };
+	if (request_record(req, kind, object_id, &out->request_id) == -1)
+		return -1;
+	if (!hold_wait(req->conf, HOLD_OUTCOME, out->request_id, hold_ms,
+	    req->arena, &arrival))
+		return outcome_find(req, out);
+	outcome_take(req, &arrival, out);
 	return 0;
 }
 

@@ -34,20 +34,6 @@ static const struct prefix never[] = {
 
 static const unsigned char mapped[12] = { [10] = 0xff, 0xff };
 
-static bool
-prefix_holds(const struct prefix *p, const unsigned char *addr)
-{
-	unsigned char	mask;
-	size_t		whole = p->bits / 8;
-
-	if (memcmp(p->addr, addr, whole) != 0)
-		return false;
-	if (p->bits % 8 == 0)
-		return true;
-	mask = (unsigned char)(0xff << (8 - p->bits % 8));
-	return ((p->addr[whole] ^ addr[whole]) & mask) == 0;
-}
-
 /* Some prefix of at least `bits` bits holds the address. */
 static bool
 listed(const struct prefix *list, size_t n, const unsigned char *addr,

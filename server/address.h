@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-#include "conf.h"
+#include "prefix.h"
 
 #define ADDRESS_LEN	16
 #define ADDRESS_TEXT	46	/* INET6_ADDRSTRLEN */

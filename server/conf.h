@@ -14,11 +14,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-/* An IP prefix, IPv4 as v4-mapped IPv6. */
-struct prefix {
-	unsigned char	addr[16];
-	unsigned	bits;		/* of 128 */
-};
+#include "prefix.h"
 
 /* "test" answered with one address without asking anybody. */
 struct local_zone {

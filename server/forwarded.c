@@ -8,16 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf.h"
 #include "forwarded.h"
-
-#define ADDRESS_LEN	16
+#include "prefix.h"
 
 static const unsigned char mapped[12] = { [10] = 0xff, 0xff };
 
 /* IPv4 as v4-mapped IPv6, as prefixes are. */
 static int
-address_read(const char *text, unsigned char addr[ADDRESS_LEN])
+address_read(const char *text, unsigned char addr[PREFIX_OCTETS])
 {
 	memcpy(addr, mapped, sizeof(mapped));
 	if (inet_pton(AF_INET, text, addr + sizeof(mapped)) == 1 ||
@@ -27,22 +25,8 @@ address_read(const char *text, unsigned char addr[ADDRESS_LEN])
 }
 
 static bool
-prefix_holds(const struct prefix *p, const unsigned char addr[ADDRESS_LEN])
-{
-	size_t		whole = p->bits / 8;
-	unsigned char	mask;
-
-	if (memcmp(p->addr, addr, whole) != 0)
-		return false;
-	if (p->bits % 8 == 0)
-		return true;
-	mask = (unsigned char)(0xff << (8 - p->bits % 8));
-	return ((p->addr[whole] ^ addr[whole]) & mask) == 0;
-}
-
-static bool
 trusted(const struct prefix *proxies, size_t nproxies,
-    const unsigned char addr[ADDRESS_LEN])
+    const unsigned char addr[PREFIX_OCTETS])
 {
 	size_t	i;
 
@@ -56,7 +40,7 @@ bool
 forwarded_trusts(const struct prefix *proxies, size_t nproxies,
     const char *address)
 {
-	unsigned char	addr[ADDRESS_LEN];
+	unsigned char	addr[PREFIX_OCTETS];
 
 	return nproxies > 0 && address_read(address, addr) == 0 &&
 	    trusted(proxies, nproxies, addr);
@@ -65,7 +49,7 @@ forwarded_trusts(const struct prefix *proxies, size_t nproxies,
 /* The last element of a list, which then ends before it; -1 when it is no
  * address, or the list is empty. */
 static int
-take_last(const char *list, size_t *len, unsigned char addr[ADDRESS_LEN])
+take_last(const char *list, size_t *len, unsigned char addr[PREFIX_OCTETS])
 {
 	char	text[FORWARDED_TEXT];
 	size_t	end = *len, start;
@@ -89,7 +73,7 @@ void
 forwarded_address(const struct prefix *proxies, size_t nproxies,
     const char *peer, const char *header, char out[FORWARDED_TEXT])
 {
-	unsigned char	addr[ADDRESS_LEN], next[ADDRESS_LEN];
+	unsigned char	addr[PREFIX_OCTETS], next[PREFIX_OCTETS];
 	size_t		len = header == NULL ? 0 : strlen(header);
 
 	if (address_read(peer, addr) == -1) {

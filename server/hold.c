@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "conf.h"
@@ -25,6 +26,8 @@ struct waiter {
 	enum hold_kind	 kind;
 	int64_t		 id;
 	bool		 seen;
+	struct arena	*arena;		/* of the thread, which sleeps */
+	struct arrival	*arrival;
 	pthread_cond_t	 cond;
 	struct waiter	*next;
 	struct waiter	**back;		/* what points to us */
@@ -53,9 +56,10 @@ enter(struct waiter *w)
 
 bool
 hold_wait(const struct conf *conf, enum hold_kind kind, int64_t id,
-    unsigned ms)
+    unsigned ms, struct arena *arena, struct arrival *arrival)
 {
-	struct waiter w = { .kind = kind, .id = id };
+	struct waiter w = { .kind = kind, .id = id, .arena = arena,
+	    .arrival = arrival };
 	struct timespec end;
 
 	pthread_cond_init(&w.cond, NULL);
@@ -102,14 +106,52 @@ list_print(struct buf *b, enum hold_kind kind)
 	return any;
 }
 
-static void
-wake(enum hold_kind kind, int64_t id)
+static const char *
+text_copy(struct arena *arena, const struct rows *rows, size_t i, int column)
 {
+	return row_null(rows, i, column) ? NULL :
+	    arena_strdup(arena, row_text(rows, i, column));
+}
+
+static int64_t
+int_or_zero(const struct rows *rows, size_t i, int column)
+{
+	return row_null(rows, i, column) ? 0 : row_int(rows, i, column);
+}
+
+/* The columns of Q_ARRIVED behind kind and id. */
+static void
+arrival_take(struct waiter *w, const struct rows *rows, size_t i)
+{
+	const unsigned char *secret;
+	size_t len;
+
+	*w->arrival = (struct arrival){
+		.good = row_bool(rows, i, 2),
+		.problem = text_copy(w->arena, rows, i, 3),
+		.account_id = int_or_zero(rows, i, 4),
+		.certificate_id = int_or_zero(rows, i, 5),
+		.method = text_copy(w->arena, rows, i, 7),
+		.at = int_or_zero(rows, i, 8),
+	};
+	if (row_null(rows, i, 6))
+		return;
+	secret = row_bytes(rows, i, 6, &len);
+	if (len == SECRET_LEN)
+		memcpy(w->arrival->certificate_public, secret, SECRET_LEN);
+}
+
+static void
+wake(const struct rows *rows, size_t i)
+{
+	enum hold_kind kind = (enum hold_kind)row_int(rows, i, 0);
+	int64_t id = row_int(rows, i, 1);
 	struct waiter *w;
 
 	pthread_mutex_lock(&lock);
 	for (w = waiters; w != NULL; w = w->next)
-		if (w->kind == kind && w->id == id) {
+		if (w->kind == kind && w->id == id && !w->seen) {
+			arrival_take(w, rows, i);
 			w->seen = true;
 			pthread_cond_signal(&w->cond);
 		}
@@ -135,8 +177,7 @@ ask(void)
 	    ARGS(arg_text((const char *)ids[HOLD_OUTCOME].data),
 	    arg_text((const char *)ids[HOLD_EVIDENCE].data))) == DB_OK)
 		for (i = 0; i < rows_count(rows); i++)
-			wake((enum hold_kind)row_int(rows, i, 0),
-			    row_int(rows, i, 1));
+			wake(rows, i);
 	rows_free(rows);
 	arena_free(arena);
 	return any;

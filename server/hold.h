@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "enc.h"
+
+struct arena;
 struct conf;
 
 enum hold_kind {
@@ -18,12 +21,25 @@ enum hold_kind {
 	HOLD_KINDS
 };
 
+/* What the row says, so that nobody has to read it again. */
+struct arrival {
+	bool		 good;		/* done, or valid */
+	const char	*problem;	/* document, when it is not */
+	/* of an outcome; 0: it has none */
+	int64_t		 account_id;
+	int64_t		 certificate_id;
+	unsigned char	 certificate_public[SECRET_LEN];
+	/* of evidence */
+	const char	*method;
+	int64_t		 at;
+};
+
 /*
  * Ring, then wait until the row is there, at most `ms`.  False when it was
- * not seen in that time.
+ * not seen in that time; texts are in the arena.
  */
 bool	hold_wait(const struct conf *, enum hold_kind, int64_t id,
-	    unsigned ms);
+	    unsigned ms, struct arena *, struct arrival *);
 
 /* The dispatcher: returns when the process is to stop. */
 void	hold_dispatch(int bell);

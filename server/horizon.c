@@ -6,7 +6,7 @@
 #include "horizon.h"
 
 #define ID_SECOND	((int64_t)1000000 << 11)
-#define MOMENT		(ID_SECOND / 4)		/* each look */
+#define MOMENT		(ID_SECOND / 8)		/* each look */
 #define SOME		(10 * ID_SECOND)
 #define SOME_EVERY_MS	1000
 #define LATEST		(120 * ID_SECOND)	/* no commit is later */

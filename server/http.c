@@ -6,7 +6,6 @@
  * idle connections give way under pressure, error pages are problem
  * documents, and a stop loses no reply.
  */
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <pthread.h>
@@ -23,22 +22,19 @@
 #include "conf.h"
 #include "forwarded.h"
 #include "http.h"
+#include "http_share.h"
 #include "http_tls.h"
 #include "json.h"
 #include "log.h"
 #include "problem.h"
+#include "proc.h"
 
 #define ARENA_MAX	(4 * 1024 * 1024)
 #define STACK_SIZE	(1024 * 1024)	/* of a worker; 8 MiB by default */
-#define ADDRESS_LEN	16
-#define DISCARD_MAX	(256 * 1024)	/* of a refused body is still read */
+#define DISCARD_MAX	(2 * 1024 * 1024) /* of a refused body is still read */
+#define DISCARD_PIECE	(64 * 1024)
+#define DISCARD_MS	5000
 #define PRESSURE	75	/* % of workers busy: connections end early */
-
-/* How many connections one address has. */
-struct share {
-	unsigned char	address[ADDRESS_LEN];
-	unsigned	count;
-};
 
 /* What CivetWeb keeps for a connection. */
 struct seat {
@@ -49,48 +45,13 @@ struct http {
 	struct http_config	 config;
 	struct mg_context	*mg;
 	struct http_tls		*tls;		/* NULL: plain HTTP */
-	pthread_mutex_t		 lock;		/* of shares */
-	struct share		*shares;	/* one for each worker */
+	struct shares		*shares;
 	atomic_uint		 connections;
 	atomic_uint		 requests;	/* under way */
 	atomic_bool		 draining;
 };
 
 /* -------------------------------------------------------------- accounting */
-
-/* The address as 16 octets; of IPv6 only the /64, which is one customer. */
-static void
-address_key(const char *text, unsigned char key[ADDRESS_LEN])
-{
-	memset(key, 0, ADDRESS_LEN);
-	if (inet_pton(AF_INET, text, key + 12) == 1) {
-		key[10] = key[11] = 0xff;
-		return;
-	}
-	if (inet_pton(AF_INET6, text, key) == 1 &&
-	    !IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(void *)key))
-		memset(key + 8, 0, 8);
-}
-
-/* The share of an address, or a free one; call with the lock held. */
-static struct share *
-share_find(struct http *h, const unsigned char key[ADDRESS_LEN])
-{
-	struct share *s, *unused = NULL;
-	unsigned i;
-
-	for (i = 0; i < h->config.workers; i++) {
-		s = &h->shares[i];
-		if (s->count == 0) {
-			if (unused == NULL)
-				unused = s;
-		} else if (memcmp(s->address, key, ADDRESS_LEN) == 0)
-			return s;
-	}
-	if (unused != NULL)
-		memcpy(unused->address, key, ADDRESS_LEN);
-	return unused;
-}
 
 /* CivetWeb does not tell the address before the first request is read. */
 static int
@@ -109,20 +70,14 @@ seat_take(struct http *h, const struct mg_connection *conn)
 {
 	const char *peer = mg_get_request_info(conn)->remote_addr;
 	struct seat *seat = mg_get_user_connection_data(conn);
-	unsigned char key[ADDRESS_LEN];
-	bool over = false;
+	unsigned count;
 
 	/* A proxy's connections are those of many. */
 	if (seat == NULL || seat->share != NULL || forwarded_trusts(
 	    h->config.proxies, h->config.nproxies, peer))
 		return true;
-	address_key(peer, key);
-	pthread_mutex_lock(&h->lock);
-	seat->share = share_find(h, key);
-	if (seat->share != NULL)
-		over = ++seat->share->count > h->config.per_address;
-	pthread_mutex_unlock(&h->lock);
-	return !over;
+	seat->share = shares_take(h->shares, peer, &count);
+	return count <= h->config.per_address;
 }
 
 /* Also called after a failed handshake, which was never opened. */
@@ -134,10 +89,8 @@ connection_closed(const struct mg_connection *conn)
 
 	if (seat == NULL)
 		return;
-	pthread_mutex_lock(&h->lock);
 	if (seat->share != NULL)
-		seat->share->count--;
-	pthread_mutex_unlock(&h->lock);
+		shares_give(h->shares, seat->share);
 	atomic_fetch_sub(&h->connections, 1);
 	free(seat);
 }
@@ -265,6 +218,27 @@ names_fit(const struct mg_request_info *ri)
 	return true;
 }
 
+/*
+ * CivetWeb takes a line that begins with what cannot be in a name (a colon, a
+ * blank) for the end of the head, and forgets the fields behind it, their
+ * Content-Length too; of the first field it forgets blanks before it.  Of each
+ * line that it read it makes the CR and the LF NULs, behind the request line
+ * all that is blank: so what stands behind them tells.
+ */
+static bool
+head_whole(const struct mg_request_info *ri)
+{
+	const char *end = ri->http_version + strlen(ri->http_version);
+
+	if (ri->num_headers == 0)
+		return end[1] == '\0' && end[2] == '\0' && end[3] == '\0';
+	if (ri->http_headers[0].name != end + 2)
+		return false;
+	end = ri->http_headers[ri->num_headers - 1].value;
+	end += strlen(end);
+	return end[1] == '\0' && end[2] == '\r';
+}
+
 /* Will the client, and may we, use the connection again? */
 static bool
 wants_close(const struct mg_connection *conn, const struct mg_request_info *ri)
@@ -293,6 +267,9 @@ framing_check(const struct http *h, const struct mg_connection *conn,
 		return problem_status(p, 431, PR_MALFORMED,
 		    "a request has fewer than %d header fields",
 		    MG_MAX_HEADERS);
+	if (!head_whole(ri))
+		return problem(p, PR_MALFORMED, "RFC 9112, 5: each line of a "
+		    "head is a field, not folded, and ends in CR LF");
 	if (hosts > 1 || (hosts == 0 && strcmp(ri->http_version, "1.1") == 0))
 		return problem(p, PR_MALFORMED,
 		    "RFC 9112, 3.2: a request has exactly one Host field");
@@ -354,18 +331,25 @@ body_read(const struct http *h, struct mg_connection *conn,
 
 /*
  * A client that is still sending when the connection ends may never see our
- * refusal: so a body of reasonable length is read first, in one call that
- * the request's timeout bounds.
+ * refusal: so a body of reasonable length is read first, for a while.
  */
 static void
 body_discard(struct mg_connection *conn, struct arena *arena)
 {
 	const struct mg_request_info *ri = mg_get_request_info(conn);
+	long long end = proc_monotonic_ms() + DISCARD_MS;
+	long long left = ri->content_length;
+	int n = 1;
+	void *into;
 
-	if (ri->content_length > 0 && ri->content_length <= DISCARD_MAX &&
-	    mg_get_header(conn, "Expect") == NULL &&
-	    mg_get_header(conn, "Transfer-Encoding") == NULL)
-		mg_read(conn, arena_alloc(arena, DISCARD_MAX), DISCARD_MAX);
+	if (left <= 0 || left > DISCARD_MAX ||
+	    mg_get_header(conn, "Expect") != NULL ||
+	    mg_get_header(conn, "Transfer-Encoding") != NULL)
+		return;
+	into = arena_alloc(arena, DISCARD_PIECE);
+	for (; left > 0 && n > 0 && proc_monotonic_ms() < end; left -= n)
+		n = mg_read(conn, into, left < DISCARD_PIECE ? (size_t)left :
+		    DISCARD_PIECE);
 }
 
 /* All fields of that name are one list (RFC 9110, 5.3). */
@@ -638,8 +622,7 @@ http_start(const struct http_config *config)
 
 	h = xcalloc(1, sizeof(*h));
 	h->config = *config;
-	h->shares = xcalloc(config->workers, sizeof(*h->shares));
-	pthread_mutex_init(&h->lock, NULL);
+	h->shares = shares_new(config->workers);
 	if (mg_init_library(features) != features)
 		die(EXIT_FAILED, "CivetWeb was built without TLS or IPv6; "
 		    "run configure again");
@@ -671,7 +654,6 @@ http_stop(struct http *h, unsigned drain_ms)
 	mg_stop(h->mg);
 	mg_exit_library();
 	http_tls_free(h->tls);
-	pthread_mutex_destroy(&h->lock);
-	free(h->shares);
+	shares_free(h->shares);
 	free(h);
 }

@@ -318,6 +318,8 @@ give_pair(SSL *ssl, void *arg)
 	EVP_PKEY_up_ref(p.key);
 	p.chain = X509_chain_up_ref(t->pair.chain);
 	pthread_mutex_unlock(&t->lock);
+	/* The context's own is of the start, perhaps of another kind of key. */
+	SSL_certs_clear(ssl);
 	ok = p.chain != NULL && SSL_use_cert_and_key(ssl, p.leaf, p.key,
 	    p.chain, 1) == 1;
 	pair_clear(&p);

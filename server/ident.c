@@ -14,9 +14,9 @@
 #include <idn2.h>
 #include <libpsl.h>
 
-#include "conf.h"
 #include "ident.h"
 #include "mem.h"
+#include "prefix.h"
 #include "problem.h"
 
 #define LABEL_MAX	63
@@ -271,16 +271,6 @@ address_parse(const char *value, struct ident *ident, struct problem *p)
 	return 0;
 }
 
-static bool
-prefix_holds(const struct prefix *p, const unsigned char addr[16])
-{
-	unsigned char mask = (unsigned char)(0xff00 >> p->bits % 8);
-
-	return memcmp(p->addr, addr, p->bits / 8) == 0 &&
-	    (p->bits % 8 == 0 ||
-	    ((p->addr[p->bits / 8] ^ addr[p->bits / 8]) & mask) == 0);
-}
-
 bool
 ident_within(const struct ident *ident, const struct prefix *prefixes,
     size_t n)
@@ -292,8 +282,7 @@ ident_within(const struct ident *ident, const struct prefix *prefixes,
 		return false;
 	memcpy(addr + sizeof(addr) - len, octets, len);
 	for (i = 0; i < n; i++) {
-		if ((len == 16 || prefixes[i].bits >= 96) &&
-		    prefix_holds(&prefixes[i], addr))
+		if (prefix_holds(&prefixes[i], addr))
 			return true;
 	}
 	return false;

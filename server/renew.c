@@ -32,24 +32,24 @@ static void
 start(struct renewal *r, int argc, char **argv)
 {
 	const struct conf	*conf;
-	char			 read[2][4096];
+	char			 beside[4096], ours[4096];
 	const char		*readable[] = { NULL, NULL };
 	const char		*writable[] = { NULL, NULL };
 
 	memset(r, 0, sizeof(*r));
 	conf = r->conf = proc_start("chancery-renew", argc, argv);
-	snprintf(read[0], sizeof(read[0]), "%.*s",
+	snprintf(beside, sizeof(beside), "%.*s",
 	    (int)(strrchr(conf->acme.tls_certificate, '/') -
 	    conf->acme.tls_certificate), conf->acme.tls_certificate);
-	snprintf(read[1], sizeof(read[1]), "%s/listener", conf->state_dir);
+	snprintf(ours, sizeof(ours), "%s/listener", conf->state_dir);
 	if (renew_managed(conf)) {
 		renew_file_start(conf);
 		r->http = renew_http_new(conf);
-		writable[0] = read[1];
+		writable[0] = ours;
 	} else {
 		log_info("the listener's certificate is %s: not renewed here",
 		    conf->acme.tls_certificate);
-		readable[0] = read[0];
+		readable[0] = beside;
 	}
 	sandbox_enter(SANDBOX_RENEW, readable, writable);
 	if (r->http != NULL) {

@@ -2,13 +2,11 @@
 /*
  * Questions to the set of directives: names, keys, methods, profiles, chains.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "json.h"
 #include "mem.h"
 #include "problem.h"
-#include "rules_body.h"
 #include "rules_set.h"
 
 /* One that is not ended. */
@@ -198,35 +196,4 @@ rules_chain(const struct rules *r, const char *issuer, size_t i)
 		    issuer) == 0 && i-- == 0)
 			return json_object_get(e->body, "certificates");
 	return NULL;
-}
-
-bool
-rules_match(const char *pattern, const struct ident *ident)
-{
-	unsigned char octets[16];
-	char text[IDENT_MAX + 1];
-	struct pattern p;
-	size_t len, n;
-
-	if (pattern_read(pattern, &p) == -1)
-		return false;
-	switch (p.kind) {
-	case PATTERN_PREFIX:
-		len = ident_octets(ident, octets);
-		if (len != p.len)
-			return false;
-		set_prefix(octets, len, p.bits, text);
-		return strcmp(text, pattern) == 0;
-	case PATTERN_BELOW:
-		n = strlen(pattern);
-		len = strlen(ident->value);
-		if (strcmp(ident->type, "dns") != 0)
-			return false;
-		if (ident->wildcard && strcmp(ident->value, pattern + 1) == 0)
-			return true;
-		return len > n &&
-		    strcmp(ident->value + len - n, pattern) == 0;
-	default:
-		return !ident->wildcard && strcmp(ident->value, pattern) == 0;
-	}
 }

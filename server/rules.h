@@ -89,7 +89,8 @@ bool	rules_officer_key(const struct rules *,
 /*
  * May the subject have this name at all?  Blocked names, those that need a
  * grant, what the subject's EAB key allows (which must be in force), and our
- * own name (ident_own()), which is for those who have it prevalidated.
+ * own name where nobody could prove it (ident_own()), which is for those who
+ * have it prevalidated.
  * 0, or -1 with rejectedIdentifier or unauthorized.
  */
 int	rules_name(const struct rules *, const struct rule_subject *,
@@ -114,9 +115,5 @@ bool	rules_key_blocked(const struct rules *,
  * last.  An array of base64url DER, borrowed. */
 const json_t *rules_chain(const struct rules *, const char *issuer,
 	    size_t i);
-
-/* The canonical text of the body that a pattern stands in is not needed to
- * ask: does the name match? */
-bool	rules_match(const char *pattern, const struct ident *);
 
 #endif

@@ -138,8 +138,9 @@ set_find(const struct rules *r, enum space space, const char *owner,
 	return NULL;
 }
 
-void
-set_prefix(const unsigned char *octets, size_t len, unsigned bits,
+/* The first bits of an address as a pattern. */
+static void
+prefix_text(const unsigned char *octets, size_t len, unsigned bits,
     char out[IDENT_MAX + 1])
 {
 	unsigned char masked[16] = { 0 };
@@ -167,7 +168,7 @@ match_address(const struct rules *r, enum space space, const char *owner,
 	for (bits = 0; e == NULL && bits <= 8 * len; bits++) {
 		if ((len == 4 ? r->bits4 : r->bits6)[bits] == 0)
 			continue;
-		set_prefix(octets, len, bits, text);
+		prefix_text(octets, len, bits, text);
 		e = set_find(r, space, owner, text, now);
 	}
 	return e;

@@ -46,9 +46,6 @@ const struct entry *set_match(const struct rules *, enum space,
 /* For what takes away: a wildcard also covers single names. */
 const struct entry *set_match_any(const struct rules *, enum space,
 	    const struct ident *);
-/* The first bits of an address as a pattern. */
-void	set_prefix(const unsigned char *octets, size_t len, unsigned bits,
-	    char out[IDENT_MAX + 1]);
 size_t	set_officers(const struct rules *);
 /* The first chain by name; the others follow. */
 const struct entry *set_chains(const struct rules *);

@@ -144,10 +144,12 @@ make_listener_dir(const struct conf *conf)
 	const struct passwd	*pw;
 	const struct group	*gr;
 	char			 path[4096];
+	size_t			 len = strlen(conf->state_dir);
 	int			 fd;
 
 	snprintf(path, sizeof(path), "%s/listener", conf->state_dir);
-	if (strncmp(conf->acme.tls_certificate, path, strlen(path)) != 0 ||
+	if (strncmp(conf->acme.tls_certificate, conf->state_dir, len) != 0 ||
+	    strncmp(conf->acme.tls_certificate + len, "/listener/", 10) != 0 ||
 	    (mkdir(path, 0700) == -1 && errno != EEXIST))
 		return;		/* no state_dir: chancery-acme says so */
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

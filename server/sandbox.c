@@ -47,7 +47,8 @@
 			 SIGNER | TOKEN | PUBLISHER | RENEW)
 #define HTTP		(ACME | PUBLISHER)
 #define DATABASE	(HTTP | VALIDATOR | SIGNER)
-#define INTERNET	(HTTP | RESOLVER | PROBE | CHILD | RENEW)
+/* They dial; what listens has its sockets before it enters. */
+#define INTERNET	(RESOLVER | PROBE | CHILD | RENEW)
 #define THREADS		(HTTP | VALIDATOR | RESOLVER | SIGNER | TOKEN)
 
 #ifndef CHANCERY_RELAXED_SANDBOX
@@ -74,8 +75,9 @@ static const struct {
 	    "getsockname getpeername" },
 	{ ALL & ~CHILD, "setsockopt openat access faccessat faccessat2 "
 	    "readlink readlinkat lstat statx getdents64 pread64" },
-	{ ALL & ~CHILD, "epoll_create1 epoll_ctl epoll_wait epoll_pwait "
-	    "epoll_pwait2 timerfd_create timerfd_settime" },
+	/* Of libevent, which libunbound waits with, and of the signer. */
+	{ SIGNER | RESOLVER | VENDOR, "epoll_create1 epoll_ctl epoll_wait "
+	    "epoll_pwait epoll_pwait2 timerfd_create timerfd_settime" },
 	/* A short list: the kernel translates it anew for every child. */
 	{ CHILD, "read write close fstat newfstatat brk munmap mremap madvise "
 	    "futex rt_sigaction rt_sigprocmask rt_sigreturn tgkill "
@@ -83,9 +85,8 @@ static const struct {
 	    "getrandom getpid gettid sysinfo sched_getaffinity sched_yield "
 	    "poll ppoll recvfrom sendto getsockopt getpeername" },
 	{ DATABASE | RESOLVER | INTERNET | TOKEN, "connect" },
-	{ ALL & ~CHILD & ~TOKEN & ~RENEW, "accept4 accept" },
+	{ HTTP | RESOLVER | PROBE | SIGNER, "accept4 accept" },
 	{ RESOLVER, "bind pipe socketpair sendmmsg recvmmsg" },
-	{ HTTP, "sendfile" },
 	{ PROBE, "wait4 waitid kill fork socketpair prctl seccomp prlimit64 "
 	    "setrlimit landlock_create_ruleset landlock_add_rule "
 	    "landlock_restrict_self alarm setitimer close_range bind" },

@@ -490,13 +490,9 @@ open_all(void)
 int
 main(int argc, char **argv)
 {
-	const char *paths[] = { NULL, NULL, NULL };
-
 	self.conf = proc_start("chancery-validator", argc, argv);
 	open_all();
-	paths[0] = self.conf->run_dir;
-	paths[1] = self.conf->database.host;
-	sandbox_enter(SANDBOX_VALIDATOR, NULL, paths);
+	sandbox_enter(SANDBOX_VALIDATOR, NULL, NULL);
 	self.pool = pool_start(self.conf, &self.policy,
 	    self.conf->validator.concurrency);
 	proc_ready();

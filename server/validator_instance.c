@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A second connection that does nothing but hold the lock on our row.  The
- * transaction is renewed each minute, so that it never holds back vacuum.
+ * transaction is renewed every few seconds, so that it never holds back vacuum.
  */
 #include <stdlib.h>
 #include <string.h>

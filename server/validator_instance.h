@@ -18,7 +18,8 @@ struct instance;
  */
 struct instance *instance_start(const struct conf *, bool *unclean);
 int64_t	instance_id(const struct instance *);
-/* Call often: takes the lock again each minute, and after a lost connection. */
+/* Call often: takes the lock anew every few seconds, and after a lost
+ * connection. */
 void	instance_tend(struct instance *);
 /* PostgreSQL went away from another connection: look at this one, too. */
 void	instance_doubt(struct instance *);

@@ -77,6 +77,7 @@ class Report:
             "start_ms": None if start_ms is None else round(start_ms, 1),
             "rows": self.floor_rows + self.rows,
             "floor": self.floor_items(),
+            "sizes": bench.sizes,
             "notes": bench.notes,
         }
 
@@ -156,12 +157,14 @@ class Report:
         }
 
     def failed(self):
-        """A run of Chancery itself that did not end well."""
+        """A run of Chancery itself that did not end well, or an answer
+        that is not the right one."""
         wanted = self.bench.options.repeat * len(self.bench.options.workers)
         if any("no time for more" in n for n in self.bench.notes):
             wanted = len(self.floors) * len(self.bench.options.workers)
-        return sum(len(runs) for (server, _), runs in
-                   self.bench.runs.items() if server == "chancery") < wanted
+        return bool(self.bench.wrong) or sum(
+            len(runs) for (server, _), runs in self.bench.runs.items()
+            if server == "chancery") < wanted
 
     # ---------------------------------------------------------------- table
 
@@ -217,6 +220,15 @@ class Report:
                   "commits/s / 5, workers / wall time of an order."]
         return lines
 
+    def sizes(self):
+        lines = ["| size | answer | p50 ms | CPU ms of the servers |",
+                 "|---|---|---|---|"]
+        for row in self.data["sizes"]:
+            lines.append(f"| {row['size']} | {row['answer']} | "
+                         f"{show(row['p50_ms'], 2)} | "
+                         f"{show(row['cpu_ms'], 2)} |")
+        return lines
+
     def summary(self):
         d = self.data
         return [f"floor_ratio {show(d['floor_ratio'], 2)} (floor / Chancery, "
@@ -239,6 +251,8 @@ class Report:
     def text(self):
         parts = [self.table(), self.processes(), self.steps(),
                  self.formula(), self.summary()]
+        if self.data["sizes"]:
+            parts.insert(3, self.sizes())
         if self.bench.notes:
             parts.append([f"- {note}" for note in self.short_notes()])
         return "\n\n".join("\n".join(part) for part in parts)

@@ -75,24 +75,24 @@ def pytest_terminal_summary(terminalreporter, config):
 
 # -------------------------------------------------------------------- fixtures
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client():
     return new_client()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def other():
     """Another account."""
     return new_client(Key("RS256"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def responder():
     with Http01(int(env("CHANCERY_HTTP01_PORT"))) as responder:
         yield responder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def issued(client, responder):
     """An order that has ended well: URL, object, PEM chain."""
     return client.issue([fresh("issued")], responder)

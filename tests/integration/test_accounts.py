@@ -319,15 +319,23 @@ def terms_set(number):
     restart("chancery-acme", "chancery-signer")
 
 
+def test_no_page_of_terms_without_terms(client):
+    """Stands before the tests that give the appliance terms."""
+    assert "termsOfService" not in stranger().directory["meta"]
+    client.request("GET", base("/acme/terms")).expect(404, "malformed")
+
+
 @pytest.fixture(scope="module")
 def terms():
     """The appliance with terms of service, which the tests change."""
     before = conf_text()
-    terms_set(1)
-    yield terms_set
-    with open(env("CHANCERY_CONF"), "w") as file:
-        file.write(before)
-    restart("chancery-acme", "chancery-signer")
+    try:
+        terms_set(1)
+        yield terms_set
+    finally:
+        with open(env("CHANCERY_CONF"), "w") as file:
+            file.write(before)
+        restart("chancery-acme", "chancery-signer")
 
 
 def must_agree(reply, number):
@@ -371,9 +379,3 @@ def test_A08_terms_change(terms, responder):
     assert client.answer(url, responder)["status"] == "valid"
     assert rows("SELECT terms FROM account WHERE id = %s",
                 number(client.kid)) == [(TERMS % 2,)]
-
-
-def test_no_page_of_terms_without_terms(client):
-    """Runs before the appliance has terms, or after."""
-    if "termsOfService" not in stranger().directory["meta"]:
-        client.request("GET", base("/acme/terms")).expect(404, "malformed")

@@ -328,3 +328,60 @@ def test_a_forged_directive_stops_everything():
     done(set_("eab", act["name"], None))
     assert log_text().count(words) == 1
     new_client()
+
+
+def without_trigger(table, sql, *args):
+    with database() as connection, connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER append_only")
+        cursor.execute(sql, args)
+        assert cursor.rowcount == 1
+        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER append_only")
+
+
+def test_a_removed_version_is_missed(eab):
+    """Who owns the database takes the newest version away: an officer's act
+    on what is left is not done."""
+    done(set_("eab", eab, EMPTY))
+    done(set_("eab", eab, {**EMPTY, "note": "2"}))
+    row = rows("SELECT id, kind, name, version, body, hash, request_id, seal "
+               "FROM directive WHERE name = %s AND version = 2", eab)[0]
+    without_trigger("directive", "DELETE FROM directive WHERE id = %s",
+                    row[0])
+    refused(set_("eab", eab, {**EMPTY, "note": "3"}), "is gone",
+            "serverInternal")
+    with database() as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO directive (id, kind, name, version, body,"
+                       " hash, request_id, seal) VALUES (%s, %s, %s, %s, %s,"
+                       " %s, %s, %s)", row)
+    done(set_("eab", eab, {**EMPTY, "note": "3"}))
+
+
+def test_the_issuer_of_a_profile_is_not_the_rows():
+    """Who owns the database puts a version with another issuer before the
+    officer's: the act is done under the issuer that is sealed."""
+    issuer, body, version = rows(
+        "SELECT issuer_id, body, version FROM profile WHERE name = 'client' "
+        "ORDER BY version DESC LIMIT 1")[0]
+    other = "forged-" + secrets.token_hex(4)
+    with database() as connection, connection.cursor() as cursor:
+        cursor.execute("INSERT INTO issuer (name, certificate, root, key_id,"
+                       " seal) SELECT %s, certificate, root, key_id, %s FROM"
+                       " issuer WHERE id = %s RETURNING id",
+                       (other, b"\0" * 32, issuer))
+        forged = cursor.fetchone()[0]
+        cursor.execute("INSERT INTO profile (name, version, issuer_id, body,"
+                       " hash, seal) SELECT name, version + 1, %s, body,"
+                       " hash, %s FROM profile WHERE name = 'client' AND"
+                       " version = %s RETURNING id",
+                       (forged, b"\0" * 32, version))
+        row = cursor.fetchone()[0]
+    try:
+        # The signer has seen it.
+        assert eventually(lambda: "profile client: the seal" in log_text(),
+                          10)
+        done(payload("profile", name="client", body=json.loads(body)))
+        assert value("SELECT issuer_id FROM profile WHERE name = 'client' "
+                     "ORDER BY version DESC LIMIT 1") == issuer
+    finally:
+        without_trigger("profile", "DELETE FROM profile WHERE id = %s", row)
+        without_trigger("issuer", "DELETE FROM issuer WHERE id = %s", forged)

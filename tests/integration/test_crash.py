@@ -161,6 +161,17 @@ def test_every_intent_has_one_end(aftermath):
                          "WHERE kind = 'intent'")
 
 
+def test_every_index_is_that_of_an_entry(aftermath):
+    for table, column, kinds in (
+            ("evidence_logged", "index", ["validation"]),
+            ("intent", "index", ["intent"]),
+            ("closing", "index", ["issued", "abandoned"])):
+        assert rows(
+            f"SELECT t.{column}, e.kind FROM {table} t LEFT JOIN log_entry e"
+            f" ON e.index = t.{column} WHERE e.kind IS NULL"
+            " OR e.kind <> ALL (%s)", kinds) == [], table
+
+
 def test_no_serial_twice(aftermath):
     serials = [entry["serial"] for entry in entries("intent")]
     assert len(serials) == len(set(serials))

@@ -4,7 +4,10 @@ act, never stored, and verified in the token; the key is a policy, too."""
 import hashlib
 import hmac
 import json
+import os
 import secrets
+import signal
+import threading
 import time
 
 import pytest
@@ -15,7 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from acme_client import Key, MacKey, b64u, make_csr, unb64u
 from acts import done, head, insert, jws, outcome, set_
-from appliance import database, eventually, rows, value
+from appliance import database, eventually, processes, rows, value
 from checks import at_once, fresh, order_payload, stranger
 
 
@@ -221,6 +224,107 @@ def test_an_account_is_not_moved_to_another_key(many):
     change(sql, many.kid, other.kid, mine)
     client.post(client.kid, {"contact": ["mailto:a@example.com"]}).expect(
         200)
+
+
+def new_account(client, mac_key=None):
+    """A new-account request that was never sent, as a row's columns."""
+    payload = {"termsOfServiceAgreed": True}
+    if mac_key is not None:
+        payload["externalAccountBinding"] = client.binding(mac_key)
+    jws = client.jws(client.directory["newAccount"], payload, jwk=True)
+    text = f"{jws['protected']}.{jws['payload']}".encode()
+    return json.dumps(jws), hashlib.sha256(text).digest()
+
+
+def waiting():
+    """How many wait for a lock."""
+    return value("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+
+def hold_pass(request_changed):
+    """Stop the signer in the middle of a pass, at the locked head of the log,
+    have a statement wait for the row of a request, and let both go on."""
+    gate, other = database(), database()
+    gate.autocommit = False
+    with gate.cursor() as cursor:
+        cursor.execute("SELECT size FROM log_head FOR UPDATE")
+        sql, args, insert_request = request_changed()
+        insert_request()
+        assert eventually(lambda: waiting() == 1)
+        change = threading.Thread(target=other.cursor().execute,
+                                  args=(sql, args))
+        change.start()
+        assert eventually(lambda: waiting() == 2)
+    gate.rollback()
+    change.join()
+    gate.close()
+    other.close()
+
+
+def test_an_answer_is_for_what_was_asked():
+    """Who owns the database has a binding verified and puts another, with a
+    MAC of its own making, in its place before that is used."""
+    key, victim, thief = make(accounts=0), stranger(), stranger()
+
+    right = new_account(victim, key)
+    wrong = new_account(thief, MacKey(key.kid, b"\0" * 32))
+    hold_pass(lambda: (
+        "UPDATE request SET jws = %s, digest = %s WHERE digest = %s",
+        (wrong[0].encode(), wrong[1], right[1]),
+        lambda: insert(*right, kind="new-account")))
+    request = value("SELECT id FROM request WHERE digest = %s", wrong[1])
+    problem, _ = outcome(request)
+    assert problem is not None and "MAC" in problem["detail"], problem
+    assert value("SELECT count(*) FROM account WHERE eab = %s", key.kid) == 0
+
+
+def send(what, name):
+    for pid in processes()[name]:
+        os.kill(pid, what)
+
+
+@pytest.mark.parametrize("size", [9000, 14000])
+def test_a_binding_that_cannot_be_kept(many, size):
+    """It is shown as sent for as long as the account is there, so there is a
+    measure to it; the batch that it comes in does not fail."""
+    client = stranger()
+    began = value("SELECT clock_timestamp()")
+    binding = client.binding(many, payload={**client.key.jwk,
+                                            "more": "x" * size})
+    client.new_account(eab=binding).expect(400, "malformed")
+    assert value("SELECT count(*) FROM request WHERE attempts > 0 AND "
+                 "received >= %s", began) == 0
+
+
+def test_a_removed_key_does_not_come_back():
+    """Its MAC key would be the one that was withdrawn."""
+    key = make(accounts=0)
+    done(set_("eab", key.kid, None))
+    act = set_("eab", key.kid, {"accounts": 0, "expires": 0})
+    problem, _ = outcome(insert(*jws(act)))
+    assert problem is not None and "another" in problem["detail"], problem
+    bound(key, 403, "unauthorized")
+
+
+def test_who_waits_for_the_token_holds_up_nobody():
+    """More bindings than a batch has places wait for a token that does not
+    answer: accounts without one are made all the same."""
+    key, client = make(accounts=0), stranger()
+    send(signal.SIGSTOP, "chancery-token")
+    try:
+        held = []
+        for _ in range(70):
+            client.key = Key()
+            held.append(insert(*new_account(client, key),
+                               kind="new-account"))
+        client.key = Key()
+        plain = insert(*new_account(client), kind="new-account")
+        assert outcome(plain, 60) == (None, None)
+        assert value("SELECT count(*) FROM outcome WHERE request_id = "
+                     "ANY (%s)", held) == 0
+    finally:
+        send(signal.SIGCONT, "chancery-token")
+    assert all(outcome(r, 60) == (None, None) for r in held)
 
 
 def test_nothing_secret_is_stored():

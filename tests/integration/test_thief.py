@@ -390,6 +390,24 @@ def test_wildcard_by_http01(alice, responder):
                    "unauthorized", True)
 
 
+def test_evidence_that_is_hard_to_log(alice, responder):
+    """A thief of the validator fills a row with what JSON must escape: it is
+    logged by its digest, and the log goes on."""
+    last = attempt(VALIDATOR,
+                   "INSERT INTO evidence (authorization_id, account_id,"
+                   " thumbprint, type, value, wildcard, method, result,"
+                   " problem, transcript) SELECT -id, id, thumbprint, 'dns',"
+                   " 'hard.thief.test', false, 'http-01', 'invalid',"
+                   " repeat(chr(1), 8192), repeat(chr(1), 16384)"
+                   f" FROM account WHERE id = {number(alice.kid)}", "COMMIT")
+    assert last["state"] == "", last
+    assert eventually(lambda: value(
+        "SELECT count(*) FROM evidence e JOIN evidence_logged l ON"
+        " l.evidence_id = e.id WHERE e.value = 'hard.thief.test'"
+        " AND e.account_id = %s", number(alice.kid)))
+    alice.issue(["after.thief.test"], responder)
+
+
 def test_ended_evidence(alice, responder):
     """An authorization that was deactivated does not count again."""
     _, old = alice.ready_order(["ended.thief.test"], responder)
@@ -458,6 +476,34 @@ def test_certificate_for_account_key(alice, responder):
                               number(order["finalize"]), jws), "badCSR",
                        False)
     still_ready(alice, url, order, names)
+
+
+def test_many_large_key_changes(responder):
+    """From the Internet: a chain of key changes as large as a request may be
+    must not end the signer, which walks back along it."""
+    thief = client()
+    names = ["chain.thief.test"]
+    _, order = thief.ready_order(names, responder)
+    for _ in range(40):
+        thief.key_change(new := Key(), thief.roll_over(new, payload={
+            "account": thief.kid, "oldKey": thief.key.jwk,
+            "more": "x" * 16000})).expect(200)
+    before = processes()["chancery-signer"]
+    jws, target = finalize(thief, order, names)
+    end = submit("finalize", number(thief.kid), target, jws)
+    assert processes()["chancery-signer"] == before
+    # So many in the life of one order are nobody's who needs them.
+    expect_refused(end, "malformed", False)
+
+
+def test_orders_survive_some_key_changes(responder):
+    """RFC 8555, 7.3.5: the order stays the account's."""
+    alice, names = client(), ["changes.thief.test"]
+    _, order = alice.ready_order(names, responder)
+    for _ in range(5):
+        alice.key_change(Key()).expect(200)
+    jws, target = finalize(alice, order, names)
+    assert submit("finalize", number(alice.kid), target, jws)[0] == "done"
 
 
 # ----------------------------------------------------------- the log is kept

@@ -119,6 +119,39 @@ test_swaps(void **state)
 	EVP_PKEY_free(k[1]);
 }
 
+/* The context's own pair, of the start, is never served beside a new one. */
+static void
+test_another_kind(void **state)
+{
+	EVP_PKEY	*k[2] = { EVP_RSA_gen(2048), EVP_EC_gen("P-256") };
+	X509		*x[2] = { make(k[0], 1, 0, DAY),
+	    make(k[1], 2, 0, DAY) };
+	struct http_tls	*t;
+	SSL		*ssl;
+
+	(void)state;
+	write_certificate(x[0], NULL);
+	write_keys(k[0], NULL);
+	t = http_tls_new(certificate, key);
+	write_keys(k[1], NULL);
+	write_certificate(x[1], NULL);
+	look_twice(t);
+	assert_int_equal(serial_of(t), 2);
+
+	ssl = SSL_new(t->context);
+	assert_int_equal(give_pair(ssl, t), 1);
+	assert_int_equal(SSL_set_current_cert(ssl, SSL_CERT_SET_FIRST), 1);
+	assert_int_equal(ASN1_INTEGER_get(X509_get0_serialNumber(
+	    SSL_get_certificate(ssl))), 2);
+	assert_int_equal(SSL_set_current_cert(ssl, SSL_CERT_SET_NEXT), 0);
+	SSL_free(ssl);
+	http_tls_free(t);
+	X509_free(x[0]);
+	X509_free(x[1]);
+	EVP_PKEY_free(k[0]);
+	EVP_PKEY_free(k[1]);
+}
+
 static void
 test_keeps_the_old(void **state)
 {
@@ -215,7 +248,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		UNIT(test_swaps), UNIT(test_keeps_the_old), UNIT(test_start),
+		UNIT(test_swaps), UNIT(test_another_kind),
+		UNIT(test_keeps_the_old), UNIT(test_start),
 	};
 	int	rc;
 

@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/ptrace.h>
 
 #include <signal.h>
@@ -142,6 +143,19 @@ try_unix(void)
 }
 
 static void
+try_accept(void)
+{
+	(void)accept4(-1, NULL, NULL, 0);
+}
+
+static void
+try_epoll(void)
+{
+	if (epoll_create1(0) == -1)
+		_exit(1);
+}
+
+static void
 try_fork(void)
 {
 	if (fork() == -1)
@@ -221,6 +235,9 @@ test_sockets(void **state)
 	all_but("packet socket", try_packet, VENDOR);
 	all_but("inet socket", try_inet, INTERNET | VENDOR);
 	all_but("unix socket", try_unix, DATABASE | TOKEN | RENEW);
+	all_but("accept", try_accept, HTTP | RESOLVER | PROBE | SIGNER |
+	    VENDOR);
+	all_but("epoll", try_epoll, SIGNER | RESOLVER | VENDOR);
 }
 
 static void

@@ -94,6 +94,30 @@ test_columns(void **state)
 	wire_free(&w);
 }
 
+static void
+test_lists(void **state)
+{
+	static const unsigned char none[] = {
+		0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 1,
+	};
+	static const unsigned char one[] = {
+		0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0, 1,
+		0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 7,
+	};
+	const struct arg seven = arg_int(7), empty = arg_list(NULL, 0),
+	    list = arg_list(&seven, 1);
+	struct wire w = { 0 };
+
+	(void)state;
+	wire_value(&w, 0, &empty, OID_INT8_ARRAY);
+	wire_value(&w, 1, &list, OID_INT8_ARRAY);
+	assert_int_equal(w.lengths[0], sizeof(none));
+	assert_memory_equal(w.values[0], none, sizeof(none));
+	assert_int_equal(w.lengths[1], sizeof(one));
+	assert_memory_equal(w.values[1], one, sizeof(one));
+	wire_free(&w);
+}
+
 int
 main(void)
 {
@@ -101,6 +125,7 @@ main(void)
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
